@@ -1,0 +1,2 @@
+//! The program `eyewright`.
+fn main() {}

@@ -1,0 +1,282 @@
+//! Which parts of a model lie in the given folders?
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::StackError;
+use crate::{
+    adapter::{Adapter, AdapterConfig},
+    clip::{ClipConfig, FeatureSelect, TowerConfig},
+    config::ConfigFile,
+    llm::DecoderConfig,
+    projector::ProjectorConfig,
+    weights::{Checkpoint, KeyMap},
+};
+
+/// Where the user says the parts are.
+#[derive(Clone, Debug, Default)]
+pub struct StackPaths {
+    /// A language model's folder, or a complete llava-hf folder.
+    pub model: PathBuf,
+    /// A CLIP folder, unless another folder brings the tower.
+    pub visual_encoder: Option<PathBuf>,
+    /// A folder as XTuner exports it (`projector/`, `llm_adapter/`, `visual_encoder_adapter/`,
+    /// `visual_encoder/`), a bare projector folder, or a `.pth`/`.bin` file with a projector in it.
+    pub llava: Option<PathBuf>,
+    /// Which hidden state of the tower is read; LLaVA's is -2.
+    pub visual_select_layer: Option<i64>,
+}
+
+/// A part's configuration and where its tensors are.
+#[derive(Clone, Debug)]
+pub struct PartFiles<C> {
+    /// What the part is.
+    pub config: C,
+    /// Its tensors; several parts may share one checkpoint.
+    pub checkpoint: Arc<Checkpoint>,
+    /// How the checkpoint spells their names.
+    pub keys: KeyMap,
+}
+
+/// Tower and projector.
+#[derive(Clone, Debug)]
+pub struct EyeFiles {
+    /// The vision tower.
+    pub tower: PartFiles<TowerConfig>,
+    /// The projector.
+    pub projector: PartFiles<ProjectorConfig>,
+    /// The folder whose `preprocessor_config.json` says how pictures are prepared.
+    pub preprocessor: PathBuf,
+}
+
+/// What the folders turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackKind {
+    /// A language model that cannot see.
+    LanguageModel,
+    /// One folder with everything, as transformers writes it.
+    LlavaHf,
+    /// A language model, a tower and a projector given separately.
+    Parts,
+}
+
+/// Everything needed to load a model, checked to fit together; no tensor has been read.
+#[derive(Debug)]
+pub struct StackFiles {
+    /// What the folders turned out to be.
+    pub kind: StackKind,
+    /// The language model.
+    pub llm: PartFiles<DecoderConfig>,
+    /// What it sees with.
+    pub eye: Option<EyeFiles>,
+    /// LoRA beside the language model.
+    pub llm_adapter: Option<Adapter>,
+    /// LoRA beside the tower.
+    pub tower_adapter: Option<Adapter>,
+}
+
+impl StackFiles {
+    /// Finds and opens the parts.
+    ///
+    /// # Errors
+    /// If a part is missing, damaged, or made for another one.
+    pub fn find(paths: &StackPaths) -> Result<Self, StackError> {
+        for path in [Some(&paths.model), paths.visual_encoder.as_ref(), paths.llava.as_ref()].into_iter().flatten() {
+            if !path.exists() {
+                return Err(StackError::NotFound { path: path.clone() });
+            }
+        }
+        let json = ConfigFile::read(&paths.model.join("config.json"))?;
+        let stack = if json.text("model_type")? == Some("llava") {
+            if paths.llava.is_some() || paths.visual_encoder.is_some() {
+                return Err(StackError::Complete { path: paths.model.clone() });
+            }
+            find_llava_hf(paths, &json)?
+        } else {
+            find_parts(paths, &json)?
+        };
+        stack.check_widths()?;
+        Ok(stack)
+    }
+
+    /// Bytes of the tensors that will be read, at most.
+    pub fn bytes(&self) -> u64 {
+        let mut seen: Vec<&Arc<Checkpoint>> = vec![&self.llm.checkpoint];
+        for checkpoint in self.eye.iter().flat_map(|eye| [&eye.tower.checkpoint, &eye.projector.checkpoint]) {
+            if !seen.iter().any(|other| Arc::ptr_eq(other, checkpoint)) {
+                seen.push(checkpoint);
+            }
+        }
+        seen.iter().map(|checkpoint| checkpoint.bytes()).sum()
+    }
+
+    fn check_widths(&self) -> Result<(), StackError> {
+        let Some(eye) = &self.eye else { return Ok(()) };
+        let projector = &eye.projector.config;
+        let path = eye.projector.checkpoint.path().to_owned();
+        let (vision, text) = (projector.vision_width, projector.text_width);
+        let (tower, llm) = (eye.tower.config.clip.hidden, self.llm.config.hidden);
+        if vision != tower {
+            return Err(StackError::TowerWidth { projector: path, vision, text, tower });
+        }
+        if text != llm {
+            return Err(StackError::TextWidth { projector: path, vision, text, llm });
+        }
+        if eye.tower.config.used_blocks().is_none() {
+            let layer = eye.tower.config.feature_layer;
+            return Err(StackError::FeatureLayer { layer, states: eye.tower.config.clip.layers + 1 });
+        }
+        Ok(())
+    }
+}
+
+fn find_llava_hf(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, StackError> {
+    let checkpoint = Arc::new(Checkpoint::open(&paths.model)?);
+    let text = json.object("text_config")?.ok_or_else(|| json.missing("text_config"))?;
+    let vision = json.object("vision_config")?.ok_or_else(|| json.missing("vision_config"))?;
+    let mut llm = DecoderConfig::from_config(&text)?;
+    if let Some(tied) = json.get("tie_word_embeddings").and_then(|value| value.as_bool()) {
+        llm.tied_head = tied && text.get("tie_word_embeddings").is_none_or(|value| value.as_bool() == Some(true));
+    }
+    let clip = ClipConfig::from_config(&vision)?;
+    let feature_layer = match json.get("vision_feature_layer") {
+        None => -2,
+        Some(value) => value.as_i64().ok_or_else(|| {
+            json.wrong("vision_feature_layer", "one whole number (several layers are not supported)")
+        })?,
+    };
+    let select = match json.text("vision_feature_select_strategy")?.unwrap_or("default") {
+        "default" => FeatureSelect::Patches,
+        "full" => FeatureSelect::Full,
+        _ => return Err(json.wrong("vision_feature_select_strategy", "default or full").into()),
+    };
+    let activation = json.text("projector_hidden_act")?.unwrap_or("gelu");
+    let projector = ProjectorConfig {
+        vision_width: clip.hidden,
+        text_width: llm.hidden,
+        depth: 2,
+        activation: activation
+            .parse()
+            .map_err(|_| json.wrong("projector_hidden_act", "a known activation, such as gelu"))?,
+        bias: json.flag("multimodal_projector_bias", true)?,
+    };
+    let hint = "is this a LlavaForConditionalGeneration folder, fully downloaded?";
+    let no = |part| StackError::NoPart { path: paths.model.clone(), part, hint };
+    let llm_keys = KeyMap::of_language_model(&checkpoint).ok_or_else(|| no("language model"))?;
+    let tower_keys = KeyMap::of_tower(&checkpoint).ok_or_else(|| no("vision tower"))?;
+    let projector_keys = KeyMap::of_projector(&checkpoint).ok_or_else(|| no("projector"))?;
+    let feature_layer = paths.visual_select_layer.unwrap_or(feature_layer);
+    let tower = TowerConfig { clip, feature_layer, select };
+    Ok(StackFiles {
+        kind: StackKind::LlavaHf,
+        llm: PartFiles { config: llm, checkpoint: checkpoint.clone(), keys: llm_keys },
+        eye: Some(EyeFiles {
+            tower: PartFiles { config: tower, checkpoint: checkpoint.clone(), keys: tower_keys },
+            projector: PartFiles { config: projector, checkpoint, keys: projector_keys },
+            preprocessor: paths.model.clone(),
+        }),
+        llm_adapter: None,
+        tower_adapter: None,
+    })
+}
+
+fn find_parts(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, StackError> {
+    let checkpoint = Arc::new(Checkpoint::open(&paths.model)?);
+    let keys = KeyMap::of_language_model(&checkpoint).ok_or_else(|| StackError::NoPart {
+        path: paths.model.clone(),
+        part: "language model",
+        hint: "give the folder of a chat model in Hugging Face form",
+    })?;
+    let llm = PartFiles { config: DecoderConfig::from_config(json)?, checkpoint, keys };
+    let mut stack =
+        StackFiles { kind: StackKind::LanguageModel, llm, eye: None, llm_adapter: None, tower_adapter: None };
+    let Some(llava) = &paths.llava else {
+        return match &paths.visual_encoder {
+            Some(tower) => Err(StackError::NoProjector { tower: tower.clone() }),
+            None => Ok(stack),
+        };
+    };
+    let own_tower = Some(llava.join("visual_encoder")).filter(|folder| folder.is_dir());
+    let tower_folder = match (own_tower, &paths.visual_encoder) {
+        (Some(_), Some(_)) => return Err(StackError::TwoTowers { path: llava.clone() }),
+        (Some(own), None) => own,
+        (None, Some(given)) => given.clone(),
+        (None, None) => return Err(StackError::NoTower { llava: llava.clone() }),
+    };
+    let tower = find_tower(&tower_folder, paths.visual_select_layer)?;
+    let projector = find_projector(llava)?;
+    if llava.is_dir() {
+        let adapter = |name: &str| {
+            let folder = llava.join(name);
+            folder.is_dir().then(|| Adapter::open(&folder)).transpose()
+        };
+        stack.llm_adapter = adapter("llm_adapter")?;
+        stack.tower_adapter = adapter("visual_encoder_adapter")?;
+    } else {
+        stack.llm_adapter = adapter_in_pth(llava, "llm.", XTUNER_LLM_ALPHA)?;
+        stack.tower_adapter = adapter_in_pth(llava, "visual_encoder.", XTUNER_TOWER_ALPHA)?;
+    }
+    stack.kind = StackKind::Parts;
+    stack.eye = Some(EyeFiles { tower, projector, preprocessor: tower_folder });
+    Ok(stack)
+}
+
+fn find_tower(folder: &Path, layer: Option<i64>) -> Result<PartFiles<TowerConfig>, StackError> {
+    let clip = ClipConfig::from_config(&ConfigFile::read(&folder.join("config.json"))?)?;
+    let checkpoint = Arc::new(Checkpoint::open(folder)?);
+    let keys = KeyMap::of_tower(&checkpoint).ok_or_else(|| StackError::NoPart {
+        path: folder.to_owned(),
+        part: "CLIP vision tower",
+        hint: "give the folder of a CLIP model, such as clip-vit-large-patch14-336",
+    })?;
+    let mut config = TowerConfig::llava(clip);
+    config.feature_layer = layer.unwrap_or(config.feature_layer);
+    Ok(PartFiles { config, checkpoint, keys })
+}
+
+/// A projector's folder says what it is; a bare file's shapes do.
+fn find_projector(llava: &Path) -> Result<PartFiles<ProjectorConfig>, StackError> {
+    let inner = llava.join("projector");
+    let place = if inner.is_dir() { inner } else { llava.to_owned() };
+    let checkpoint = Arc::new(Checkpoint::open(&place)?);
+    let no_projector = || StackError::NoPart {
+        path: place.clone(),
+        part: "projector",
+        hint: "expected `projector/` with config.json and weights, or a file with projector tensors",
+    };
+    let keys = KeyMap::of_projector(&checkpoint).ok_or_else(no_projector)?;
+    let json = place.join("config.json");
+    let config = if place.is_dir() && json.is_file() {
+        ProjectorConfig::from_config(&ConfigFile::read(&json)?)?
+    } else {
+        config_from_shapes(&checkpoint, keys).ok_or_else(no_projector)?
+    };
+    Ok(PartFiles { config, checkpoint, keys })
+}
+
+/// XTuner and LLaVA both put an exact GELU between the layers.
+fn config_from_shapes(checkpoint: &Checkpoint, keys: KeyMap) -> Option<ProjectorConfig> {
+    let shape = |index: usize| checkpoint.get(&keys.in_file(&format!("model.{}.weight", 2 * index)));
+    let &[text_width, vision_width] = shape(0)?.shape.as_slice() else { return None };
+    Some(ProjectorConfig {
+        vision_width,
+        text_width,
+        depth: (0..16).take_while(|index| shape(*index).is_some()).count(),
+        activation: eyewright_ops::Activation::Gelu,
+        bias: checkpoint.get(&keys.in_file("model.0.bias")).is_some(),
+    })
+}
+
+/// A `.pth` does not say its adapters' alpha. These are those of XTuner's LLaVA configurations.
+const XTUNER_LLM_ALPHA: f64 = 256.0;
+const XTUNER_TOWER_ALPHA: f64 = 16.0;
+
+fn adapter_in_pth(file: &Path, prefix: &str, alpha: f64) -> Result<Option<Adapter>, StackError> {
+    let checkpoint = Checkpoint::open(file)?;
+    if !checkpoint.names().any(|name| name.starts_with(prefix) && name.contains(".lora_")) {
+        return Ok(None);
+    }
+    Ok(Some(Adapter::within(checkpoint, prefix, AdapterConfig::plain(alpha))?))
+}

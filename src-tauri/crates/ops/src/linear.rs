@@ -1,0 +1,38 @@
+//! How is an input multiplied with a weight kept as Hugging Face stores it, `[out, in]`?
+//!
+//! The weight is never copied into the other layout: the transposed view goes straight to the matrix
+//! multiplication. Mixed dtypes are refused here because burn's matmul accepts them and reads garbage.
+
+use burn::tensor::Tensor;
+
+/// `x · weightᵀ + bias` over the last dimension.
+///
+/// # Shapes
+/// - x: `[.., in]`
+/// - weight: `[out, in]`, bias: `[out]`
+/// - output: `[.., out]`
+///
+/// # Panics
+/// If x and weight differ in dtype, or their `in` differs: both are errors in the calling network.
+pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
+    let mut shape = x.dims();
+    let [out, width] = weight.dims();
+    assert_eq!(shape[D - 1], width, "linear: input is {} wide, the weight expects {width}", shape[D - 1]);
+    let rows: usize = shape[..D - 1].iter().product();
+    let mut y = matmul_transposed(x.reshape([rows, width]), weight); // [rows, out]
+    if let Some(bias) = bias {
+        y = y + bias.unsqueeze::<2>();
+    }
+    shape[D - 1] = out;
+    y.reshape(shape)
+}
+
+/// `a · bᵀ` for two matrices of one dtype.
+///
+/// # Shapes
+/// - a: `[rows, in]`, b: `[out, in]`
+/// - output: `[rows, out]`
+pub fn matmul_transposed(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    assert_eq!(a.dtype(), b.dtype(), "matmul: operands must have one dtype");
+    a.matmul(b.transpose())
+}

@@ -1,0 +1,367 @@
+//! How much memory will a run take, part by part?
+//!
+//! Arithmetic over shapes and a plan; no device is asked. Every constant that measurement may correct is in
+//! [`Coefficients`].
+//!
+//! With `tokens = batch × sequence`, `a` bytes per number of the base and `p` trained numbers of a part:
+//!
+//! ```text
+//! weights      frozen: a × all      4-bit: (0.5 + scales) × block weights + a × the rest
+//!              full: 4 × all + a × all when a < 4 (f32 masters and the copy that computes)
+//!              adapters: + 4 × p
+//! gradients    4 × p
+//! optimiser    8 × p                 (two f32 moments)
+//! activations  plain:        layers × block(tokens)
+//!              checkpointed: layers × tokens × hidden × a + block(tokens)
+//!              frozen, and nothing in front of it trained: working(tokens) only
+//! logits       rows × vocab × bytes  (supervised rows, some at a time)
+//! workspace    the largest linear layer in full precision (4-bit only), the runtime, and a share of the rest
+//! ```
+
+use super::choices::{Precision, Quantisation};
+use super::parameters::{Linear, TrainableParameters};
+use super::parts::{LoraPlan, PlanParts, Tune};
+use super::shapes::{LlmShapes, TowerShapes};
+
+/// What computes; it decides what `auto` means and what is there before the first tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// The CPU backend: f32, attention by plain tensor operations.
+    Cpu,
+    /// CUDA: bf16.
+    Cuda,
+    /// Vulkan, Metal or WebGPU: f16.
+    Wgpu,
+}
+
+/// What measurement may correct. Bytes, or numbers per token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coefficients {
+    /// What the runtime holds before the first tensor: context, kernels, code.
+    pub runtime_bytes: f64,
+    /// The share of everything else that the allocator holds but cannot use.
+    pub fragmentation: f64,
+    /// Copies of `[heads, sequence, sequence]` that attention keeps for the backward pass.
+    pub kept_scores: f64,
+    /// Copies of the same that exist while one layer computes.
+    pub working_scores: f64,
+    /// Bytes of one attention score.
+    pub score_bytes: f64,
+    /// Kept numbers per token and hidden width, whatever is trained: inputs of both norms.
+    pub kept_hidden: f64,
+    /// Kept numbers per token and hidden width for linear layers that are trained: outputs of both norms.
+    pub kept_hidden_trained: f64,
+    /// Kept per token and query width: rotated queries and attention's output.
+    pub kept_query: f64,
+    /// Kept per token and key width: rotated keys, and values.
+    pub kept_kv: f64,
+    /// Kept per token and MLP width, whatever is trained: gate, up, activated gate.
+    pub kept_intermediate: f64,
+    /// Kept per token and MLP width when the last layer of the MLP is trained: its input.
+    pub kept_intermediate_trained: f64,
+    /// Tensors of the widest kind (tokens × MLP width) alive while one block computes without a record.
+    pub working_intermediate: f64,
+    /// Tensors of hidden width alive in the same moment.
+    pub working_hidden: f64,
+    /// Bytes per logit: the logits, their gradient and the softmax between them.
+    pub logit_bytes: f64,
+    /// Supervised rows whose logits exist at one time.
+    pub logit_rows: f64,
+    /// The share of a row's positions that is supervised.
+    pub supervised_share: f64,
+    /// Full-precision copies of the largest 4-bit layer that exist at one time.
+    pub dequantised_copies: f64,
+}
+
+impl Coefficients {
+    /// The values for a platform.
+    pub fn of(platform: Platform) -> Self {
+        let portable = Self {
+            runtime_bytes: 80e6,
+            fragmentation: 0.03,
+            // Portable attention records scaled scores and their softmax.
+            kept_scores: 2.0,
+            working_scores: 3.0,
+            score_bytes: 4.0,
+            kept_hidden: 2.0,
+            kept_hidden_trained: 2.0,
+            kept_query: 2.0,
+            kept_kv: 2.0,
+            kept_intermediate: 3.0,
+            kept_intermediate_trained: 1.0,
+            working_intermediate: 3.0,
+            working_hidden: 4.0,
+            logit_bytes: 12.0,
+            logit_rows: f64::INFINITY,
+            supervised_share: 0.5,
+            dequantised_copies: 1.0,
+        };
+        match platform {
+            Platform::Cpu => portable,
+            Platform::Wgpu => Self { runtime_bytes: 300e6, fragmentation: 0.08, ..portable },
+            Platform::Cuda => Self { runtime_bytes: 600e6, fragmentation: 0.05, ..portable },
+        }
+    }
+}
+
+/// For which network, batch and device a forecast is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forecast {
+    /// Sizes of the language model.
+    pub llm: LlmShapes,
+    /// Sizes of the tower.
+    pub tower: TowerShapes,
+    /// Positions of the longest row in the language model, pictures spliced in.
+    pub sequence: usize,
+    /// Pictures of a row.
+    pub pictures: usize,
+    /// What computes.
+    pub platform: Platform,
+}
+
+impl Forecast {
+    /// For the longest row a plan lets through: full of text, with one picture.
+    pub fn longest_row(plan: &PlanParts, llm: LlmShapes, tower: TowerShapes, platform: Platform) -> Self {
+        // The picture's own token makes way for its patches.
+        let sequence = plan.data.max_length + tower.patches().saturating_sub(1);
+        Self { llm, tower, sequence, pictures: 1, platform }
+    }
+}
+
+/// Memory of one part in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PartMemory {
+    /// Stored numbers: base, masters, adapters.
+    pub weights: u64,
+    /// Moments.
+    pub optimiser: u64,
+    /// Gradients of what is trained.
+    pub gradients: u64,
+    /// What the backward pass needs, or what one block needs when there is no backward pass.
+    pub activations: u64,
+}
+
+impl PartMemory {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.weights + self.optimiser + self.gradients + self.activations
+    }
+}
+
+/// Peak memory of a run in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryForecast {
+    /// The language model.
+    pub llm: PartMemory,
+    /// The tower.
+    pub tower: PartMemory,
+    /// The projector.
+    pub projector: PartMemory,
+    /// Logits, their softmax and gradient.
+    pub logits: u64,
+    /// Everything else.
+    pub workspace: u64,
+}
+
+impl MemoryForecast {
+    /// The peak.
+    pub fn total(&self) -> u64 {
+        self.llm.total() + self.tower.total() + self.projector.total() + self.logits + self.workspace
+    }
+}
+
+/// Bytes of a trained number: it is kept in f32 whatever the base is.
+const MASTER: f64 = 4.0;
+const GRADIENT: f64 = 4.0;
+/// AdamW's two moments.
+const MOMENTS: f64 = 8.0;
+/// A 4-bit code, and one f32 scale for 64 of them.
+const NF4: f64 = 0.5 + 4.0 / 64.0;
+/// A 4-bit code, one 8-bit scale for 64 of them, one f32 scale for 256 of those.
+const NF4_DOUBLE: f64 = 0.5 + 1.0 / 64.0 + 4.0 / (64.0 * 256.0);
+
+/// Forecasts the peak memory of a plan.
+pub fn forecast(plan: &PlanParts, of: &Forecast) -> MemoryForecast {
+    forecast_with(plan, of, &Coefficients::of(of.platform))
+}
+
+fn forecast_with(plan: &PlanParts, of: &Forecast, by: &Coefficients) -> MemoryForecast {
+    let width = width_of(plan.model.precision, of.platform);
+    let counts = TrainableParameters::of(plan, &of.llm, &of.tower);
+    let part = |weights: f64, trained: u64, activations: f64| PartMemory {
+        weights: weights as u64,
+        optimiser: (MOMENTS * trained as f64) as u64,
+        gradients: (GRADIENT * trained as f64) as u64,
+        activations: activations as u64,
+    };
+    let checkpointed = plan.train.activation_checkpointing;
+    let rows = plan.train.batch as f64;
+    let pictures = rows * of.pictures as f64;
+
+    let tower_block = Block::of_tower(&of.tower);
+    let tower_tokens = Tokens { rows: pictures, length: of.tower.patches() as f64 + 1.0 };
+    // The state at index -2 comes out of the last block but one; later blocks are not run.
+    let depth = match plan.model.select_layer {
+        index if index < 0 => (of.tower.layers as i64 + 1 + index).max(0),
+        index => index.min(of.tower.layers as i64),
+    } as f64;
+    let tower = {
+        let pass = if plan.tune.tower.is_trained() { Pass::Backward { checkpointed } } else { Pass::Forward };
+        tower_block.activations(by, &plan.tune.tower, tower_tokens, width, depth, pass)
+    };
+
+    let llm_tokens = Tokens { rows, length: of.sequence as f64 };
+    // Gradients reach the projector and the tower through the whole language model.
+    let pass = match plan.tune.llm.is_trained() || plan.tune.projector.is_trained() || plan.tune.tower.is_trained() {
+        true => Pass::Backward { checkpointed },
+        false => Pass::Forward,
+    };
+    let llm_block = Block::of_llm(&of.llm);
+    let llm = llm_block.activations(by, &plan.tune.llm, llm_tokens, width, of.llm.layers as f64, pass);
+
+    let patches = pictures * of.tower.patches() as f64;
+    let inner = (plan.model.projector_depth.saturating_sub(1) * 2) as f64;
+    let projector = patches * MASTER * (of.tower.hidden as f64 + inner * of.llm.hidden as f64);
+
+    let supervised = (llm_tokens.count() * by.supervised_share).min(by.logit_rows);
+    let projector_masters = MASTER * counts.projector.all as f64;
+    let mut memory = MemoryForecast {
+        llm: part(llm_weights(plan, &of.llm, counts.llm.trained, width), counts.llm.trained, llm),
+        tower: part(
+            plain_weights(&plan.tune.tower, counts.tower.all, counts.tower.trained, width),
+            counts.tower.trained,
+            tower,
+        ),
+        projector: part(projector_masters, counts.projector.trained, projector),
+        logits: (supervised * of.llm.vocab as f64 * by.logit_bytes) as u64,
+        workspace: 0,
+    };
+    let largest = of.llm.linears().iter().map(Linear::weights).max().unwrap_or(0) as f64;
+    let dequantised = match plan.model.quantisation {
+        Quantisation::None => 0.0,
+        Quantisation::Nf4 | Quantisation::Nf4Double => by.dequantised_copies * largest * width,
+    };
+    memory.workspace = (by.runtime_bytes + dequantised + by.fragmentation * memory.total() as f64) as u64;
+    memory
+}
+
+/// Bytes of a number of the base.
+fn width_of(precision: Precision, platform: Platform) -> f64 {
+    match (precision, platform) {
+        (Precision::F32, _) | (Precision::Auto, Platform::Cpu) => 4.0,
+        (Precision::Bf16 | Precision::F16, _) | (Precision::Auto, _) => 2.0,
+    }
+}
+
+fn plain_weights(tune: &Tune, all: u64, trained: u64, width: f64) -> f64 {
+    let all = all as f64;
+    match tune {
+        Tune::Frozen => width * all,
+        Tune::Lora(_) => width * all + MASTER * trained as f64,
+        Tune::Full if width < MASTER => (MASTER + width) * all,
+        Tune::Full => MASTER * all,
+    }
+}
+
+fn llm_weights(plan: &PlanParts, llm: &LlmShapes, trained: u64, width: f64) -> f64 {
+    let saved = match plan.model.quantisation {
+        Quantisation::None => 0.0,
+        Quantisation::Nf4 => width - NF4,
+        Quantisation::Nf4Double => width - NF4_DOUBLE,
+    };
+    // Embeddings, norms, biases and the head are never quantised.
+    plain_weights(&plan.tune.llm, llm.parameters(), trained, width) - saved * llm.block_weights() as f64
+}
+
+/// How many tokens go through a part, and in which rows.
+#[derive(Clone, Copy)]
+struct Tokens {
+    rows: f64,
+    length: f64,
+}
+
+impl Tokens {
+    fn count(self) -> f64 {
+        self.rows * self.length
+    }
+}
+
+/// Whether a part is only run, or recorded for the backward pass.
+#[derive(Clone, Copy)]
+enum Pass {
+    Forward,
+    Backward { checkpointed: bool },
+}
+
+/// Widths of one transformer block.
+struct Block {
+    hidden: f64,
+    query: f64,
+    kv: f64,
+    intermediate: f64,
+    heads: f64,
+    linears: Vec<Linear>,
+}
+
+impl Block {
+    fn of_llm(llm: &LlmShapes) -> Self {
+        Self {
+            hidden: llm.hidden as f64,
+            query: llm.query_width() as f64,
+            // Portable attention repeats keys and values for every query head.
+            kv: llm.query_width() as f64,
+            intermediate: llm.intermediate as f64,
+            heads: llm.heads as f64,
+            linears: llm.linears(),
+        }
+    }
+
+    fn of_tower(tower: &TowerShapes) -> Self {
+        let hidden = tower.hidden as f64;
+        let (intermediate, heads) = (tower.intermediate as f64, tower.heads as f64);
+        Self { hidden, query: hidden, kv: hidden, intermediate, heads, linears: tower.linears() }
+    }
+
+    fn activations(&self, by: &Coefficients, tune: &Tune, tokens: Tokens, width: f64, layers: f64, pass: Pass) -> f64 {
+        let working = self.working(by, tokens, width);
+        match pass {
+            Pass::Forward => working,
+            Pass::Backward { checkpointed: false } => layers * self.kept(by, tune, tokens, width) + working,
+            Pass::Backward { checkpointed: true } => {
+                layers * tokens.count() * self.hidden * width + self.kept(by, tune, tokens, width) + working
+            }
+        }
+    }
+
+    /// What one block keeps for its backward pass.
+    fn kept(&self, by: &Coefficients, tune: &Tune, tokens: Tokens, width: f64) -> f64 {
+        let mut numbers = by.kept_hidden * self.hidden
+            + by.kept_query * self.query
+            + by.kept_kv * self.kv
+            + by.kept_intermediate * self.intermediate;
+        let mut adapters = 0.0;
+        if tune.is_trained() {
+            numbers += by.kept_hidden_trained * self.hidden + by.kept_intermediate_trained * self.intermediate;
+        }
+        if let Tune::Lora(lora) = tune {
+            adapters = self.adapters(lora);
+        }
+        let scores = by.kept_scores * by.score_bytes * tokens.rows * self.heads * tokens.length.powi(2);
+        tokens.count() * (numbers * width + adapters * MASTER) + scores
+    }
+
+    /// Kept numbers per token for the adapters of a block: what comes out of each `A`, and with dropout each input.
+    fn adapters(&self, lora: &LoraPlan) -> f64 {
+        let chosen = self.linears.iter().filter(|linear| lora.targets.includes(linear.name));
+        let dropped = |linear: &Linear| if lora.dropout > 0.0 { linear.input as f64 } else { 0.0 };
+        chosen.map(|linear| lora.rank as f64 + dropped(linear)).sum()
+    }
+
+    /// What exists while one block computes, and is gone after it.
+    fn working(&self, by: &Coefficients, tokens: Tokens, width: f64) -> f64 {
+        let numbers = by.working_intermediate * self.intermediate + by.working_hidden * self.hidden;
+        let scores = by.working_scores * by.score_bytes * tokens.rows * self.heads * tokens.length.powi(2);
+        // MLP and attention of a block do not compute at the same time.
+        (tokens.count() * numbers * width).max(tokens.count() * by.working_hidden * self.hidden * width + scores)
+    }
+}

@@ -1,0 +1,54 @@
+//! The commands a developer types: `cargo xtask run`, `test`, `ci`, `tidy`.
+//!
+//! This file reads the command word and hands over; what a command does is in the file of its name.
+
+// The output of these commands is what they are for, and they never run inside the product.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer reads what this program prints")]
+
+mod ci;
+mod packages;
+mod run;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+cargo xtask run [ARGS]     build Eyewright and start it; ARGS are handed to the program
+cargo xtask test [FILTER]  install or name missing Debian packages, then run the test suites
+cargo xtask ci             format, tidy, lints, documentation and tests: what must pass before a change is merged
+cargo xtask tidy           check the invariants of the tree that no compiler checks";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&words) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(words: &[String]) -> Result<ExitCode> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["run", args @ ..] => run::run(&workspace::root()?, args),
+        ["test"] => test::test(&workspace::root()?, None),
+        ["test", filter] if !filter.starts_with('-') => test::test(&workspace::root()?, Some(filter)),
+        ["ci"] => ci::ci(&workspace::root()?),
+        ["tidy"] => tidy::tidy(&workspace::root()?),
+        [] | ["help" | "-h" | "--help", ..] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => {
+            eprintln!("`cargo xtask {}` is not a command. These are:\n{USAGE}", other.join(" "));
+            Ok(ExitCode::from(2))
+        }
+    }
+}
