@@ -66,7 +66,7 @@ fn allowed(file: &str) -> (u8, f64) {
         "enlarged_420.jpg" => (15, 0.12),
         // The decoder cuts off fractions where Pillow rounds.
         "cmyk.tiff" => (2, 0.02),
-        _ if file.ends_with(".jpg") => (3, 0.01),
+        _ if file.ends_with(".jpg") || file == "jpeg.tiff" => (3, 0.01),
         _ => (0, 0.0),
     }
 }
@@ -307,7 +307,8 @@ fn bad_png_and_jpeg() -> Vec<BadFile> {
         ),
         ("progressive jpeg half", half("progressive.jpg"), truncated),
         ("jpeg header then end", b"\xff\xd8\xff\xe0\0\x02\xff\xd9".to_vec(), truncated),
-        ("jpeg 65000x65000", jpeg_with_sides("plain_444.jpg", 65_000, 65_000), large),
+        ("jpeg 40000x100", jpeg_with_sides("plain_444.jpg", 40_000, 100), large),
+        ("jpeg 10000x10000 in a few bytes", jpeg_with_sides("plain_444.jpg", 10_000, 10_000), truncated),
         ("jpeg with zero width", jpeg_with_sides("plain_444.jpg", 0, 80), broken),
     ]
 }
@@ -350,7 +351,6 @@ fn bad_tiff() -> Vec<BadFile> {
         ("tiff with a palette", fixture("refused_palette.tiff"), variety),
         ("tiff of grey and alpha", fixture("refused_grey_alpha.tiff"), variety),
         ("tiff of float grey", fixture("refused_float.tiff"), variety),
-        ("tiff with jpeg inside", fixture("refused_jpeg_in.tiff"), variety),
     ]
 }
 

@@ -1,5 +1,9 @@
 //! Training: from a plan and a data set to checkpoints in a run directory.
 
 pub mod checkpoint;
+pub mod gradients;
+pub mod loss_scale;
+pub mod optimiser;
 pub mod plan;
 pub mod schedule;
+pub mod step;

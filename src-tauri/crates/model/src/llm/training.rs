@@ -112,6 +112,11 @@ impl Decoder {
         self.each_linear(&mut |linear| linear.drop_out(pass));
     }
 
+    /// As [`Self::drop_out`], for the head alone.
+    pub fn drop_out_at_head(&mut self, pass: Option<u64>) {
+        self.head.drop_out(pass);
+    }
+
     /// For sequences of `seq` positions; `lengths` as in [`Self::forward`].
     pub fn surroundings(&self, seq: usize, lengths: Option<&[usize]>) -> Surroundings {
         Surroundings {
