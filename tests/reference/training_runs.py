@@ -187,9 +187,7 @@ def prepared(mode, parts):
 
 def plain_name(part, key):
     key = key.removeprefix("base_model.model.").replace(".default.", ".")
-    if part == "tower":
-        key = old_name(key)
-    return f"{part}.{key}"
+    return f"visual_encoder.{old_name(key)}" if part == "tower" else f"{part}.{key}"
 
 
 def trained(parts):
@@ -201,7 +199,7 @@ def trained(parts):
         for key, weight in network.named_parameters()
         if weight.requires_grad
     }
-    return {k: w for k, w in named.items() if not k.removeprefix("tower.").startswith(unused)}
+    return {k: w for k, w in named.items() if not k.removeprefix("visual_encoder.").startswith(unused)}
 
 
 def run(mode, parts, batches, pixels):

@@ -1,6 +1,9 @@
 //! What is this model, how large is it, and do its parts fit together?
 
-use eyewright_data::{template::{ChatTemplate, GuessHints}, tokenizer::Tokenizer};
+use eyewright_data::{
+    template::{ChatTemplate, GuessHints},
+    tokenizer::Tokenizer,
+};
 use eyewright_model::stack::{StackFiles, StackKind, StackPaths};
 use serde::Serialize;
 

@@ -126,7 +126,10 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
     Ok(OpenModel { model, device, template_reason })
 }
 
-fn choose_template(request: &ModelRequest, tokenizer: &Tokenizer) -> Result<(ChatTemplate, String), AppError> {
+fn choose_template(
+    request: &ModelRequest,
+    tokenizer: &Tokenizer,
+) -> Result<(ChatTemplate, String), AppError> {
     if let Some(name) = &request.template {
         return Ok((ChatTemplate::named(name)?.clone(), "asked for".into()));
     }
@@ -155,8 +158,8 @@ fn find_processor(eye: &EyeFiles) -> Result<ImageProcessor, AppError> {
         (newer.clone(), read_processor(&newer, Some("image_processor"))?)
     } else {
         let side = expected as u32;
-        let config =
-            ImageProcessorConfig::clip(side).map_err(|source| AppError::ImageConfig { file: own.clone(), source })?;
+        let config = ImageProcessorConfig::clip(side)
+            .map_err(|source| AppError::ImageConfig { file: own.clone(), source })?;
         (own, config)
     };
     let found = config.side() as usize;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use eyewright_app::{DeviceChoice, Dtype, GenerationConfig, ModelRequest, SamplingConfig, SquareMode, StackPaths};
+use eyewright_app::{
+    DeviceChoice, Dtype, GenerationConfig, ModelRequest, SamplingConfig, SquareMode, StackPaths,
+};
 
 /// Give a language model eyes: chat about pictures.
 #[derive(Debug, Parser)]

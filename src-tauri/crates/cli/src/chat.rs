@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::Context;
 use eyewright_app::{
-    Answer, CancelToken, ChatSession, DecodeLimits, OpenModel, Picture, open_model, open_picture, write_logits,
+    Answer, CancelToken, ChatSession, DecodeLimits, OpenModel, Picture, open_model, open_picture,
+    write_logits,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 

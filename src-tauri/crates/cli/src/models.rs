@@ -12,7 +12,8 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> anyhow::Result<()> {
     }
     println!("{}", report.kind);
     for part in &report.parts {
-        let numbers = if part.parameters > 0 { format!(", {} numbers", part.parameters) } else { String::new() };
+        let numbers =
+            if part.parameters > 0 { format!(", {} numbers", part.parameters) } else { String::new() };
         println!("  {}: {} ({} names{numbers})", part.part, part.about, part.layout);
     }
     println!("  context: {} tokens", report.context);
@@ -21,6 +22,10 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> anyhow::Result<()> {
     }
     println!("  template: {}", report.template.as_deref().unwrap_or("unknown (no readable tokenizer)"));
     let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
-    println!("  weights on a device: {:.1} MiB in f32, {:.1} MiB in f16 or bf16", mib(report.bytes_f32), mib(report.bytes_half));
+    println!(
+        "  weights on a device: {:.1} MiB in f32, {:.1} MiB in f16 or bf16",
+        mib(report.bytes_f32),
+        mib(report.bytes_half)
+    );
     Ok(())
 }

@@ -101,7 +101,9 @@ pub enum ConversationError {
         found: Role,
     },
     /// A prompt must end with a question, an example with an answer.
-    #[error("the last message is from {found:?}; a prompt ends with a question, a training example with an answer")]
+    #[error(
+        "the last message is from {found:?}; a prompt ends with a question, a training example with an answer"
+    )]
     LastMessage {
         /// Who speaks last.
         found: Role,
@@ -131,7 +133,11 @@ pub enum ConversationError {
 /// [`ConversationError::ImageCount`].
 pub fn check_images(turns: &[Turn], pictures: usize) -> Result<(), ConversationError> {
     let placeholders = turns.iter().map(Turn::images).sum();
-    if placeholders == pictures { Ok(()) } else { Err(ConversationError::ImageCount { placeholders, pictures }) }
+    if placeholders == pictures {
+        Ok(())
+    } else {
+        Err(ConversationError::ImageCount { placeholders, pictures })
+    }
 }
 
 /// A stretch of the sequence a model sees.
@@ -275,7 +281,9 @@ fn as_xtuner(writer: &mut Writer<'_>, system: Option<&str>, turns: &[Turn]) -> P
     let mut transcript: Vec<Chunk> = Vec::new();
     for (index, turn) in turns.iter().enumerate() {
         match turn.role {
-            Role::User => writer.question(system, turn, index / 2).into_iter().for_each(|c| c.join(&mut transcript)),
+            Role::User => {
+                writer.question(system, turn, index / 2).into_iter().for_each(|c| c.join(&mut transcript))
+            }
             Role::Assistant => {
                 let mut answer = writer.answer(turn);
                 // What was generated is kept with its end token, decoded.

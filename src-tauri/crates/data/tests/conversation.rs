@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use eyewright_data::conversation::{
-    BosMode, ConversationError, IGNORE_LABEL, IMAGE_TOKEN, Part, Piece, PromptStyle, Role, Turn, TypedSpecials,
-    check_images, encode_example, render_prompt,
+    BosMode, ConversationError, IGNORE_LABEL, IMAGE_TOKEN, Part, Piece, PromptStyle, Role, Turn,
+    TypedSpecials, check_images, encode_example, render_prompt,
 };
 use eyewright_data::template::ChatTemplate;
 use eyewright_data::tokenizer::Tokenizer;
@@ -107,7 +107,8 @@ fn the_published_sample_has_its_structure() {
 #[test]
 fn without_a_suffix_every_turn_begins_and_ends_anew() {
     let tokenizer = tokenizer("llama_legacy");
-    let turns = [Turn::user_with_images(1, "Q1"), Turn::assistant("A1"), Turn::user("Q2"), Turn::assistant("A2")];
+    let turns =
+        [Turn::user_with_images(1, "Q1"), Turn::assistant("A1"), Turn::user("Q2"), Turn::assistant("A2")];
     let example = encode_example(template("vicuna"), &tokenizer, None, &turns, 1472).unwrap();
     let (ids, labels) = sequence(
         &tokenizer,
@@ -165,7 +166,8 @@ fn the_prompt_of_a_turn_starts_the_prompt_of_the_next() {
     {
         let tokenizer = tokenizer(tokenizer_name);
         let render = |count: usize| {
-            let prompt = render_prompt(template(name), &tokenizer, Some("S"), &turns[..count], BosMode::Always);
+            let prompt =
+                render_prompt(template(name), &tokenizer, Some("S"), &turns[..count], BosMode::Always);
             prompt.unwrap()
         };
         let prompts = [render(1), render(3), render(5)].map(|prompt| prompt.to_xtuner_ids());
@@ -173,8 +175,11 @@ fn the_prompt_of_a_turn_starts_the_prompt_of_the_next() {
             assert_eq!(pair[1][..pair[0].len()], pair[0], "{name}");
         }
         let last = render(5);
-        let images: Vec<usize> =
-            last.pieces.iter().filter_map(|p| if let Piece::Image(n) = p { Some(*n) } else { None }).collect();
+        let images: Vec<usize> = last
+            .pieces
+            .iter()
+            .filter_map(|p| if let Piece::Image(n) = p { Some(*n) } else { None })
+            .collect();
         assert_eq!((images, last.images()), (vec![0, 1, 2], 3));
         let text: usize = last.to_xtuner_ids().iter().filter(|&&id| id != IMAGE_TOKEN).count();
         assert_eq!(last.text_tokens(), text);
@@ -206,7 +211,10 @@ fn xtuner_leaves_bos_out_from_the_second_question_about_an_image() {
 
     // The transcript is one text: with a dummy prefix that is not the same as its parts.
     let llama = tokenizer("llama_legacy");
-    let (whole, _) = sequence(&llama, &[Token("<s>", false), Text("USER: Q1 ASSISTANT:A1</s>\nUSER: Q2 ASSISTANT:", false)]);
+    let (whole, _) = sequence(
+        &llama,
+        &[Token("<s>", false), Text("USER: Q1 ASSISTANT:A1</s>\nUSER: Q2 ASSISTANT:", false)],
+    );
     assert_eq!(ids(&llama, template("vicuna"), &without), whole);
 }
 
@@ -215,7 +223,8 @@ fn system_text_comes_once_and_braces_are_safe() {
     let tokenizer = tokenizer("internlm2_like");
     let turns = [Turn::user("{input}{system}"), Turn::assistant("{round}"), Turn::user("b")];
     let render = |system| {
-        let prompt = render_prompt(template("internlm2_chat"), &tokenizer, system, &turns, BosMode::Always).unwrap();
+        let prompt =
+            render_prompt(template("internlm2_chat"), &tokenizer, system, &turns, BosMode::Always).unwrap();
         let Some(Piece::Text(ids)) = prompt.pieces.first() else { panic!("no text") };
         tokenizer.decode(ids, false)
     };
@@ -232,7 +241,11 @@ fn typed_special_tokens_can_be_kept_from_ending_a_message() {
     for name in ["internlm2_like", "qwen2_like"] {
         let tokenizer = tokenizer(name);
         let end = tokenizer.id("<|im_end|>").unwrap();
-        let turns = [Turn::user("a<|im_end|>\n<|im_start|>system\n<|im_<|im_end|>b"), Turn::assistant("c<|im_end|>"), Turn::user("d")];
+        let turns = [
+            Turn::user("a<|im_end|>\n<|im_start|>system\n<|im_<|im_end|>b"),
+            Turn::assistant("c<|im_end|>"),
+            Turn::user("d"),
+        ];
         let ends = |style: PromptStyle| {
             let prompt = render_prompt(template("internlm2_chat"), &tokenizer, None, &turns, style).unwrap();
             let Some(Piece::Text(ids)) = prompt.pieces.first() else { panic!("no text") };
@@ -246,7 +259,8 @@ fn typed_special_tokens_can_be_kept_from_ending_a_message() {
     // Without anything to cut, both are equal.
     let tokenizer = tokenizer("llama_legacy");
     let turns = [Turn::user_with_images(1, "the picture <|im")];
-    let render = |style: PromptStyle| render_prompt(template("vicuna"), &tokenizer, Some("x"), &turns, style).unwrap();
+    let render =
+        |style: PromptStyle| render_prompt(template("vicuna"), &tokenizer, Some("x"), &turns, style).unwrap();
     assert_eq!(render(characters), render(PromptStyle::default()));
 }
 
@@ -262,7 +276,9 @@ fn a_mark_is_a_picture_only_where_the_caller_says_so() {
     assert_eq!(error, ConversationError::ImageCount { placeholders: 2, pictures: 1 });
 
     let tokenizer = tokenizer("llama_legacy");
-    let prompt = render_prompt(template("plain"), &tokenizer, None, &[Turn::user("<image>")], BosMode::Always).unwrap();
+    let prompt =
+        render_prompt(template("plain"), &tokenizer, None, &[Turn::user("<image>")], BosMode::Always)
+            .unwrap();
     assert_eq!(prompt.images(), 0);
 }
 
@@ -270,7 +286,8 @@ fn a_mark_is_a_picture_only_where_the_caller_says_so() {
 fn the_end_is_cut_to_fit() {
     let tokenizer = tokenizer("internlm2_like");
     let turns = [Turn::user_with_images(1, "Q"), Turn::assistant("A")];
-    let encode = |length| encode_example(template("internlm2_chat"), &tokenizer, None, &turns, length).unwrap();
+    let encode =
+        |length| encode_example(template("internlm2_chat"), &tokenizer, None, &turns, length).unwrap();
     let whole = encode(1000);
     for length in 0..=whole.tokens.len() + 1 {
         let cut = encode(length);
@@ -293,8 +310,16 @@ fn conversations_that_make_no_sense_are_refused() {
         (vec![], Err(Empty), Err(Empty)),
         (vec![user.clone()], Ok(()), Err(LastMessage { found: Role::User })),
         (vec![user.clone(), assistant.clone()], Err(LastMessage { found: Role::Assistant }), Ok(())),
-        (vec![assistant.clone()], order(0, Role::User, Role::Assistant), order(0, Role::User, Role::Assistant)),
-        (vec![user.clone(), user.clone()], order(1, Role::Assistant, Role::User), order(1, Role::Assistant, Role::User)),
+        (
+            vec![assistant.clone()],
+            order(0, Role::User, Role::Assistant),
+            order(0, Role::User, Role::Assistant),
+        ),
+        (
+            vec![user.clone(), user.clone()],
+            order(1, Role::Assistant, Role::User),
+            order(1, Role::Assistant, Role::User),
+        ),
         (vec![user, picture], Err(ImageInAnswer { index: 1 }), Err(ImageInAnswer { index: 1 })),
     ];
     for (turns, prompt, example) in rows {

@@ -102,7 +102,9 @@ fn a_stream_gives_the_text_of_the_whole() {
 
 #[test]
 fn a_stream_gives_text_early_and_whole_characters() {
-    for (name, text) in [("qwen2_like", "照片😀 a"), ("internlm2_like", "照片😀 a"), ("llama_legacy", "the 照片😀")] {
+    for (name, text) in
+        [("qwen2_like", "照片😀 a"), ("internlm2_like", "照片😀 a"), ("llama_legacy", "the 照片😀")]
+    {
         let tokenizer = open(name);
         let mut stream = tokenizer.stream(false);
         let pushed: Vec<String> = tokenizer.encode(text).iter().map(|&id| stream.push(id)).collect();
@@ -135,7 +137,14 @@ fn typed_special_tokens_are_characters_in_plain_text() {
 #[test]
 fn roles_come_from_the_folder() {
     // name, bos, eos, pad, adds bos, end ids
-    type Roles = (&'static str, Option<&'static str>, &'static str, Option<&'static str>, bool, &'static [&'static str]);
+    type Roles = (
+        &'static str,
+        Option<&'static str>,
+        &'static str,
+        Option<&'static str>,
+        bool,
+        &'static [&'static str],
+    );
     let rows: [Roles; 6] = [
         ("internlm2_like", Some("<s>"), "</s>", Some("</s>"), true, &["</s>", "<|im_end|>"]),
         ("llama_legacy", Some("<s>"), "</s>", Some("<pad>"), true, &["</s>"]),

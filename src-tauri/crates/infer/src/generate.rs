@@ -35,7 +35,12 @@ pub struct GenerationConfig {
 
 impl Default for GenerationConfig {
     fn default() -> Self {
-        Self { sampling: SamplingConfig::default(), max_new_tokens: 2048, stop: Vec::new(), ignore_end: false }
+        Self {
+            sampling: SamplingConfig::default(),
+            max_new_tokens: 2048,
+            stop: Vec::new(),
+            ignore_end: false,
+        }
     }
 }
 
@@ -200,9 +205,10 @@ fn next_scores(decoder: &Decoder, input: Tensor<3>, cache: &mut KvCache) -> Resu
     let scores = to_host(decoder.logits(hidden.narrow(1, last, 1)))?;
     if scores.iter().any(|score| score.is_nan()) {
         return Err(ChatError::Device {
-            reason: "the model's scores are not numbers; the weights are damaged, or f16 is too narrow for them \
+            reason:
+                "the model's scores are not numbers; the weights are damaged, or f16 is too narrow for them \
                      (try `--dtype f32` or `bf16`)"
-                .into(),
+                    .into(),
         });
     }
     Ok(scores)

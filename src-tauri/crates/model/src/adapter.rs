@@ -103,7 +103,8 @@ impl AdapterConfig {
         let mut alpha_pattern = BTreeMap::new();
         if let Some(pattern) = json.get("alpha_pattern").and_then(|value| value.as_object()) {
             for (layer, value) in pattern {
-                let alpha = value.as_f64().ok_or_else(|| json.wrong("alpha_pattern", "numbers by layer name"))?;
+                let alpha =
+                    value.as_f64().ok_or_else(|| json.wrong("alpha_pattern", "numbers by layer name"))?;
                 alpha_pattern.insert(layer.clone(), alpha);
             }
         }
@@ -116,7 +117,8 @@ impl AdapterConfig {
 
     fn scale(&self, layer: &str, rank: usize) -> f64 {
         let ends_so = |key: &&String| layer == key.as_str() || layer.ends_with(&format!(".{key}"));
-        let alpha = self.alpha_pattern.iter().find(|(key, _)| ends_so(key)).map_or(self.alpha, |(_, alpha)| *alpha);
+        let alpha =
+            self.alpha_pattern.iter().find(|(key, _)| ends_so(key)).map_or(self.alpha, |(_, alpha)| *alpha);
         let rank = rank as f64;
         alpha / if self.rank_stabilised { rank.sqrt() } else { rank }
     }
@@ -221,7 +223,14 @@ impl Adapter {
         let rank = a.shape.first().copied().unwrap_or(0);
         if rank == 0 || a.shape != [rank, width] || b.shape != [out, rank] {
             let (a, b) = (a.shape, b.shape);
-            return Err(AdapterError::Shape { adapter: self.path.clone(), layer: layer.into(), a, b, width, out });
+            return Err(AdapterError::Shape {
+                adapter: self.path.clone(),
+                layer: layer.into(),
+                a,
+                b,
+                width,
+                out,
+            });
         }
         Ok(LinearAdapter {
             a: tensor_from(a, [rank, width], dtype, device),

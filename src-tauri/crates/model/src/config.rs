@@ -188,10 +188,13 @@ impl ConfigFile {
 
     /// The error for a field whose value cannot be.
     pub fn wrong(&self, field: &str, expected: &str) -> ConfigError {
-        let found = self.json.get(field).map_or_else(|| "absent".into(), |value| {
-            let text = value.to_string();
-            text.chars().take(80).collect()
-        });
+        let found = self.json.get(field).map_or_else(
+            || "absent".into(),
+            |value| {
+                let text = value.to_string();
+                text.chars().take(80).collect()
+            },
+        );
         ConfigError::Value {
             file: self.file.clone(),
             field: format!("{}{field}", self.place),

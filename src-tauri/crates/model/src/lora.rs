@@ -68,7 +68,8 @@ impl LoraConfig {
     /// The first target that none of `names` ends in.
     pub(crate) fn unmatched(&self, names: &[String]) -> Option<TuneError> {
         let LoraTargets::Named(targets) = &self.targets else { return None };
-        let mut known: Vec<String> = names.iter().filter_map(|name| name.rsplit('.').next()).map(Into::into).collect();
+        let mut known: Vec<String> =
+            names.iter().filter_map(|name| name.rsplit('.').next()).map(Into::into).collect();
         known.sort();
         known.dedup();
         let missing = targets.iter().find(|target| !known.contains(target))?;
@@ -118,12 +119,24 @@ impl Lora {
     /// An adapter that came with the model and is not trained.
     pub(crate) fn loaded(layer: &str, a: Tensor<2>, b: Tensor<2>, scale: f64) -> Self {
         let [a_name, b_name] = names(layer);
-        Self { a: Trainable::frozen(a_name, a), b: Trainable::frozen(b_name, b), scale, dropout: 0.0, mask: None }
+        Self {
+            a: Trainable::frozen(a_name, a),
+            b: Trainable::frozen(b_name, b),
+            scale,
+            dropout: 0.0,
+            mask: None,
+        }
     }
 
     /// A new adapter as PEFT starts one: A uniform within `±1/sqrt(in)` (Kaiming with a = √5), B zero. The
     /// numbers depend on the seed and the layer's name, not on order or device.
-    pub(crate) fn new(config: &LoraConfig, layer: &str, [out, width]: [usize; 2], seed: u64, device: &Device) -> Self {
+    pub(crate) fn new(
+        config: &LoraConfig,
+        layer: &str,
+        [out, width]: [usize; 2],
+        seed: u64,
+        device: &Device,
+    ) -> Self {
         let [a_name, b_name] = names(layer);
         let a = uniform([config.rank, width], width, random_key(seed, &a_name), device);
         let b = Tensor::zeros([out, config.rank], (device, DType::F32));
@@ -166,7 +179,12 @@ fn names(layer: &str) -> [String; 2] {
 }
 
 /// Numbers between `±1/sqrt(fan_in)`, as `torch.nn.Linear` and PEFT start; drawn on the host.
-pub(crate) fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, key: u64, device: &Device) -> Tensor<D> {
+pub(crate) fn uniform<const D: usize>(
+    shape: [usize; D],
+    fan_in: usize,
+    key: u64,
+    device: &Device,
+) -> Tensor<D> {
     let bound = (fan_in as f32).powf(-0.5);
     let mut rng = ChaCha8Rng::seed_from_u64(key);
     let elements = shape.iter().product();

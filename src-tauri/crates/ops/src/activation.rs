@@ -65,7 +65,9 @@ impl FromStr for Activation {
 
 /// A configuration names a function that no supported network uses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown activation `{name}`; known are gelu, gelu_pytorch_tanh, quick_gelu, relu, silu, tanh, sigmoid")]
+#[error(
+    "unknown activation `{name}`; known are gelu, gelu_pytorch_tanh, quick_gelu, relu, silu, tanh, sigmoid"
+)]
 pub struct UnknownActivation {
     /// The name as written in the configuration.
     pub name: String,

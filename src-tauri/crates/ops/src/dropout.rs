@@ -82,7 +82,10 @@ mod tests {
             let values = values(rate, 3);
             let dropped = values.iter().filter(|value| **value == 0.0).count() as f64 / 10_100.0;
             // four standard deviations of a binomial share
-            assert!((dropped - rate).abs() < 4.0 * (rate * (1.0 - rate) / 10_100.0).sqrt(), "{rate} {dropped}");
+            assert!(
+                (dropped - rate).abs() < 4.0 * (rate * (1.0 - rate) / 10_100.0).sqrt(),
+                "{rate} {dropped}"
+            );
             let kept = values.iter().copied().fold(0.0, f32::max);
             assert!((f64::from(kept) - 1.0 / (1.0 - rate)).abs() < 1e-6);
         }

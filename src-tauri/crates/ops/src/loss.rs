@@ -65,7 +65,9 @@ mod tests {
         let targets = Tensor::<1, Int>::from_ints([0, 3], &device);
         let (losses, gradient) = token_losses_and_gradient(logits.clone(), targets.clone(), 0.5);
         let ln4 = 4_f32.ln();
-        for value in losses.to_data().iter::<f32>().chain(token_losses(logits, targets).to_data().iter::<f32>()) {
+        for value in
+            losses.to_data().iter::<f32>().chain(token_losses(logits, targets).to_data().iter::<f32>())
+        {
             assert!((value - ln4).abs() < 1e-6, "{value}");
         }
         // 0.5 · (1/4 − [is target])

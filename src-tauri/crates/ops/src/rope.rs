@@ -117,10 +117,7 @@ pub fn apply_rope(x: Tensor<4>, rope: &Rope) -> Tensor<4> {
     let second = x.narrow(3, half, half);
     let (cos, sin) = (rope.cos.clone(), rope.sin.clone());
     Tensor::cat(
-        vec![
-            first.clone() * cos.clone() - second.clone() * sin.clone(),
-            second * cos + first * sin,
-        ],
+        vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin],
         3,
     )
 }

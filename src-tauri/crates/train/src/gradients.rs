@@ -33,7 +33,8 @@ impl Gradients {
     /// Sum of the squares of all elements, `[1]`, still on the device; infinite or NaN as soon as one element
     /// is. `None` if there is no gradient.
     pub fn square_sum(&self) -> Option<Tensor<1>> {
-        let squares: Vec<Tensor<1>> = self.by_name.values().map(|gradient| gradient.clone().square().sum()).collect();
+        let squares: Vec<Tensor<1>> =
+            self.by_name.values().map(|gradient| gradient.clone().square().sum()).collect();
         (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum())
     }
 

@@ -41,7 +41,12 @@ impl ScheduleConfig {
         // mmengine converts with `int(ratio * epoch_length)`: it cuts off, it does not round.
         let asked = (self.warmup_ratio.clamp(0.0, 1.0) * self.total as f64) as u64;
         let warmup = if asked < SHORTEST_WARMUP { 0 } else { asked };
-        Schedule { total: self.total, warmup, too_short: self.warmup_ratio > 0.0 && warmup == 0, decay: self.decay }
+        Schedule {
+            total: self.total,
+            warmup,
+            too_short: self.warmup_ratio > 0.0 && warmup == 0,
+            decay: self.decay,
+        }
     }
 }
 
@@ -133,7 +138,10 @@ mod tests {
         for &(iteration, expected) in rows {
             let found = rate * schedule.factor(iteration);
             let tolerance = 1e-9 * rate + 1e-9 * expected;
-            assert!((found - expected).abs() <= tolerance, "iteration {iteration}: {found:e}, expected {expected:e}");
+            assert!(
+                (found - expected).abs() <= tolerance,
+                "iteration {iteration}: {found:e}, expected {expected:e}"
+            );
         }
     }
 
@@ -143,7 +151,11 @@ mod tests {
         assert_eq!(schedule.warmup(), 36);
         // 0.5 * 2e-4 * (1 + cos(pi * 1163 / 1164)), by the series of the cosine: 0.25 * 2e-4 * (pi / 1164)^2.
         let end = 0.25 * 2e-4 * (std::f64::consts::PI / 1164.0).powi(2);
-        check(schedule, 2e-4, &[(0, 2e-9), (35, 2e-4), (36, 2e-4), (618, 1e-4), (1199, end), (1200, 0.0), (9999, 0.0)]);
+        check(
+            schedule,
+            2e-4,
+            &[(0, 2e-9), (35, 2e-4), (36, 2e-4), (618, 1e-4), (1199, end), (1200, 0.0), (9999, 0.0)],
+        );
     }
 
     #[test]
@@ -165,7 +177,11 @@ mod tests {
 
     #[test]
     fn other_decays_share_the_warm_up() {
-        check(schedule(100, 0.1, Decay::Constant), 1.0, &[(0, 1e-5), (9, 1.0), (10, 1.0), (99, 1.0), (500, 1.0)]);
+        check(
+            schedule(100, 0.1, Decay::Constant),
+            1.0,
+            &[(0, 1e-5), (9, 1.0), (10, 1.0), (99, 1.0), (500, 1.0)],
+        );
         check(schedule(100, 0.1, Decay::Linear), 1.0, &[(9, 1.0), (10, 1.0), (55, 0.5), (100, 0.0)]);
         check(schedule(10, 1.0, Decay::Cosine), 1.0, &[(0, 1e-5), (9, 1.0), (10, 1.0)]);
     }

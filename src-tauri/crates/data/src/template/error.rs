@@ -21,7 +21,9 @@ pub enum TemplateError {
         source: toml::de::Error,
     },
     /// A placeholder that does not exist, or not in this field.
-    #[error("chat template `{file}`: `{field}` has the placeholder `{{{placeholder}}}`; it may use {allowed}")]
+    #[error(
+        "chat template `{file}`: `{field}` has the placeholder `{{{placeholder}}}`; it may use {allowed}"
+    )]
     UnknownPlaceholder {
         /// File or name of the template.
         file: String,
@@ -33,7 +35,9 @@ pub enum TemplateError {
         allowed: &'static str,
     },
     /// A placeholder is missing or repeated.
-    #[error("chat template `{file}`: `{field}` must have `{placeholder}` exactly once, it has it {found} times")]
+    #[error(
+        "chat template `{file}`: `{field}` must have `{placeholder}` exactly once, it has it {found} times"
+    )]
     PlaceholderCount {
         /// File or name of the template.
         file: String,
@@ -45,7 +49,9 @@ pub enum TemplateError {
         found: usize,
     },
     /// `suffix_as_eos` without a suffix: nothing would end an answer.
-    #[error("chat template `{file}`: `suffix_as_eos` is true, but there is no `suffix` to end an answer with")]
+    #[error(
+        "chat template `{file}`: `suffix_as_eos` is true, but there is no `suffix` to end an answer with"
+    )]
     NoSuffix {
         /// File or name of the template.
         file: String,

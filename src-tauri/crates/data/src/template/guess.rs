@@ -47,7 +47,9 @@ pub enum GuessReason {
 impl fmt::Display for GuessReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ChatTemplate(words) => write!(f, "the model's chat template has `{}`", words.join("` and `")),
+            Self::ChatTemplate(words) => {
+                write!(f, "the model's chat template has `{}`", words.join("` and `"))
+            }
             Self::FolderName(words) => write!(f, "the folder's name has `{}`", words.join("` and `")),
             Self::Tokens(tokens) => write!(f, "the vocabulary has `{}`", tokens.join("` and `")),
             Self::ModelType(kind) => write!(f, "the model type is `{kind}`"),
@@ -110,7 +112,8 @@ impl ChatTemplate {
     pub fn guess(hints: &GuessHints<'_>) -> (&'static Self, GuessReason) {
         let is_internlm = hints.model_type.is_some_and(|kind| kind.starts_with("internlm"));
         let internlm2 = is_internlm || (hints.has_token)("<|plugin|>");
-        let resolve = |name| Self::known(if name == "qwen_chat" && internlm2 { "internlm2_chat" } else { name });
+        let resolve =
+            |name| Self::known(if name == "qwen_chat" && internlm2 { "internlm2_chat" } else { name });
         let all = |words: &[&str], holds: &dyn Fn(&str) -> bool| words.iter().all(|word| holds(word));
 
         if let Some(text) = hints.chat_template {

@@ -41,7 +41,8 @@ impl Pattern {
             let (before, from) = rest.split_at(open);
             literal.push_str(before);
             let word = from.get(1..).and_then(|inside| inside.split_once('}')).map(|(word, _)| word);
-            let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let is_word =
+                |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
             let Some(word) = word.filter(is_word) else {
                 literal.push('{');
                 rest = from.get(1..).unwrap_or("");
@@ -110,7 +111,10 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Pattern, TemplateError> {
-        Pattern::parse(text, &Place { file: "f", field: "instruction", required: ("{input}", Segment::Input) })
+        Pattern::parse(
+            text,
+            &Place { file: "f", field: "instruction", required: ("{input}", Segment::Input) },
+        )
     }
 
     #[test]
@@ -128,7 +132,8 @@ mod tests {
     #[test]
     fn fillings_are_not_parsed_again() {
         let pattern = parse("<{round}:{input}>").unwrap();
-        let filled = pattern.fill(|hole| if *hole == Segment::Input { "{round} {".into() } else { "7".into() });
+        let filled =
+            pattern.fill(|hole| if *hole == Segment::Input { "{round} {".into() } else { "7".into() });
         assert_eq!(filled, "<7:{round} {>");
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokenizers::{
-    AddedToken, DecoderWrapper, Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer as Pipeline,
+    AddedToken, DecoderWrapper, Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper,
+    Tokenizer as Pipeline,
 };
 
 use super::config::{FolderConfig, TokenName};
@@ -29,7 +30,8 @@ pub(super) struct Parts {
 pub(super) fn assemble(parts: Parts, config: &FolderConfig) -> Result<Pipeline, TokenizerError> {
     let added = all_added(&parts, config);
     let normalizer: Option<NormalizerWrapper> = parts.step(Chain::Normalizer, parts.normalizer.as_ref())?;
-    let pre_tokenizer: Option<PreTokenizerWrapper> = parts.step(Chain::PreTokenizer, parts.pre_tokenizer.as_ref())?;
+    let pre_tokenizer: Option<PreTokenizerWrapper> =
+        parts.step(Chain::PreTokenizer, parts.pre_tokenizer.as_ref())?;
     let decoder: Option<DecoderWrapper> = parts.step(Chain::Decoder, parts.decoder.as_ref())?;
     let failed = |part, source| TokenizerError::Build { file: parts.file.clone(), part, source };
 
@@ -40,15 +42,25 @@ pub(super) fn assemble(parts: Parts, config: &FolderConfig) -> Result<Pipeline, 
     pipeline.add_tokens(added.values().cloned()).map_err(|source| failed("list of added tokens", source))?;
     for (&declared, token) in &added {
         if let Some(found) = pipeline.token_to_id(&token.content).filter(|&found| found != declared) {
-            let file = if config.added.contains_key(&declared) { config.file.clone() } else { parts.file.clone() };
-            return Err(TokenizerError::MisplacedToken { file, token: token.content.clone(), declared, found });
+            let file =
+                if config.added.contains_key(&declared) { config.file.clone() } else { parts.file.clone() };
+            return Err(TokenizerError::MisplacedToken {
+                file,
+                token: token.content.clone(),
+                declared,
+                found,
+            });
         }
     }
     Ok(pipeline)
 }
 
 impl Parts {
-    fn step<T: DeserializeOwned>(&self, chain: Chain, step: Option<&Value>) -> Result<Option<T>, TokenizerError> {
+    fn step<T: DeserializeOwned>(
+        &self,
+        chain: Chain,
+        step: Option<&Value>,
+    ) -> Result<Option<T>, TokenizerError> {
         let Some(step) = step else { return Ok(None) };
         check_chain(&self.file, chain, step)?;
         match T::deserialize(step) {
@@ -63,7 +75,8 @@ fn all_added(parts: &Parts, config: &FolderConfig) -> BTreeMap<u32, AddedToken> 
     let mut added: BTreeMap<u32, AddedToken> = parts.added.clone();
     added.extend(config.added.iter().map(|(&id, token)| (id, token.clone())));
     added.retain(|_, token| !token.content.is_empty());
-    let mut ids: BTreeMap<String, u32> = added.iter().map(|(&id, token)| (token.content.clone(), id)).collect();
+    let mut ids: BTreeMap<String, u32> =
+        added.iter().map(|(&id, token)| (token.content.clone(), id)).collect();
     let mut next = added.keys().next_back().map_or(0, |&id| id.saturating_add(1));
     next = next.max(parts.model.get_vocab_size() as u32);
     for name in config.named.all().filter(|name| !name.text().is_empty()) {

@@ -191,7 +191,11 @@ impl<'a> Folder<'a> {
     }
 
     /// Bytes of a file, or `None` if it does not exist.
-    pub(super) fn read(&mut self, name: &str, limit: u64) -> Result<Option<(PathBuf, Vec<u8>)>, TokenizerError> {
+    pub(super) fn read(
+        &mut self,
+        name: &str,
+        limit: u64,
+    ) -> Result<Option<(PathBuf, Vec<u8>)>, TokenizerError> {
         let file = self.path.join(name);
         let failed = |source| TokenizerError::Read { file: file.clone(), source };
         let handle = match File::open(&file) {
@@ -248,7 +252,9 @@ impl<'a> Folder<'a> {
         if let Some((_, named)) = self.json::<NamedTokens>("special_tokens_map.json")? {
             config.named.fill_from(named);
         }
-        if !declares_added && let Some((file, added)) = self.json::<BTreeMap<String, u32>>("added_tokens.json")? {
+        if !declares_added
+            && let Some((file, added)) = self.json::<BTreeMap<String, u32>>("added_tokens.json")?
+        {
             for (content, id) in added {
                 // The older file has no flags; transformers takes the tokens as they are, not normalised.
                 let special = config.named.all().any(|name| name.text() == content);
@@ -296,7 +302,12 @@ fn unsupported_id(file: &Path, id: &str) -> TokenizerError {
 
 fn check_added(config: &FolderConfig) -> Result<(), TokenizerError> {
     let too_large = |what, found: usize, limit: usize| {
-        Err(TokenizerError::TooLarge { file: config.file.clone(), what, found: found as u64, limit: limit as u64 })
+        Err(TokenizerError::TooLarge {
+            file: config.file.clone(),
+            what,
+            found: found as u64,
+            limit: limit as u64,
+        })
     };
     if config.added.len() > ADDED_LIMIT {
         return too_large("the number of added tokens", config.added.len(), ADDED_LIMIT);

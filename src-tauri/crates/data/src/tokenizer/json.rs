@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::models::unigram::Unigram;
@@ -71,7 +71,9 @@ pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Parts, TokenizerError> 
         serde_json::from_slice(bytes).map_err(|source| TokenizerError::Json { file: file.into(), source })?;
     let added: BTreeMap<u32, AddedToken> =
         found.added_tokens.iter().map(|entry| (entry.id, entry.token.to_added())).collect();
-    if let Some(longest) = added.values().map(|token| token.content.len()).max().filter(|&l| l > TOKEN_BYTES_LIMIT) {
+    if let Some(longest) =
+        added.values().map(|token| token.content.len()).max().filter(|&l| l > TOKEN_BYTES_LIMIT)
+    {
         return Err(TokenizerError::TooLarge {
             file: file.into(),
             what: "an added token (bytes)",
@@ -158,7 +160,8 @@ fn check_bpe(
     for (token, &id) in ids {
         if let Some(other) = owner.insert(id, token) {
             // The map has no order: name the two in the order of their text, so that the message is stable.
-            let (first, second) = if other < token.as_str() { (other, token.as_str()) } else { (token.as_str(), other) };
+            let (first, second) =
+                if other < token.as_str() { (other, token.as_str()) } else { (token.as_str(), other) };
             let (first, second) = (first.to_owned(), second.to_owned());
             return Err(TokenizerError::DuplicateId { file: file.into(), id, first, second });
         }
@@ -208,7 +211,10 @@ fn check_token<E: serde::de::Error>(token: &str, count: usize) -> Result<(), E> 
         return Err(E::custom(format_args!("the vocabulary has more than {PIECE_LIMIT} tokens")));
     }
     if token.len() > TOKEN_BYTES_LIMIT {
-        return Err(E::custom(format_args!("a token has {} bytes, the limit is {TOKEN_BYTES_LIMIT}", token.len())));
+        return Err(E::custom(format_args!(
+            "a token has {} bytes, the limit is {TOKEN_BYTES_LIMIT}",
+            token.len()
+        )));
     }
     Ok(())
 }
@@ -228,7 +234,9 @@ impl<'de> Deserialize<'de> for VocabFile {
                 while let Some((token, id)) = map.next_entry::<String, u32>()? {
                     check_token(&token, ids.len())?;
                     if id > ID_LIMIT {
-                        return Err(A::Error::custom(format_args!("id {id} of `{token}` is above {ID_LIMIT}")));
+                        return Err(A::Error::custom(format_args!(
+                            "id {id} of `{token}` is above {ID_LIMIT}"
+                        )));
                     }
                     ids.insert(token, id);
                 }
@@ -240,7 +248,10 @@ impl<'de> Deserialize<'de> for VocabFile {
                 while let Some((token, score)) = list.next_element::<(String, f64)>()? {
                     check_token(&token, scores.len())?;
                     if token.is_empty() || !score.is_finite() {
-                        return Err(A::Error::custom(format_args!("token {} is empty or has no score", scores.len())));
+                        return Err(A::Error::custom(format_args!(
+                            "token {} is empty or has no score",
+                            scores.len()
+                        )));
                     }
                     scores.push((token, score));
                 }
@@ -298,7 +309,9 @@ impl<'de> Deserialize<'de> for Merge {
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Merge, E> {
                 match text.split_once(' ') {
-                    Some((left, right)) if !right.contains(' ') => Ok(Merge(left.to_owned(), right.to_owned())),
+                    Some((left, right)) if !right.contains(' ') => {
+                        Ok(Merge(left.to_owned(), right.to_owned()))
+                    }
                     _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
                 }
             }

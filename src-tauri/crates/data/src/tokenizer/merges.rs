@@ -37,8 +37,12 @@ pub(super) fn merge_rules(file: &Path, pieces: &[Piece]) -> Result<Vec<(String, 
     if work > WORK_LIMIT {
         return too_large("the sum of squared piece lengths", work, WORK_LIMIT);
     }
-    let ids: HashMap<&str, u32> =
-        pieces.iter().enumerate().filter(|(_, p)| mergeable(p)).map(|(id, p)| (p.text.as_str(), id as u32)).collect();
+    let ids: HashMap<&str, u32> = pieces
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| mergeable(p))
+        .map(|(id, p)| (p.text.as_str(), id as u32))
+        .collect();
     let mut rules = Vec::new();
     let mut bytes = 0u64;
     for (whole, piece) in pieces.iter().enumerate().filter(|(_, piece)| mergeable(piece)) {
@@ -48,7 +52,13 @@ pub(super) fn merge_rules(file: &Path, pieces: &[Piece]) -> Result<Vec<(String, 
             let (left, right) = piece.text.split_at(cut);
             if let (Some(&left), Some(&right)) = (ids.get(left), ids.get(right)) {
                 let left_chars = left_chars as u32;
-                rules.push(Rule { left, right, whole: whole as u32, left_chars, right_chars: chars - left_chars });
+                rules.push(Rule {
+                    left,
+                    right,
+                    whole: whole as u32,
+                    left_chars,
+                    right_chars: chars - left_chars,
+                });
                 bytes += piece.text.len() as u64;
             }
         }
@@ -102,8 +112,9 @@ mod tests {
 
     #[test]
     fn a_vocabulary_of_long_runs_is_refused() {
-        let pieces: Vec<Piece> =
-            (0..3000).map(|i| piece(&format!("{i:04}{}", "a".repeat(1000)), 0.0, PieceKind::Normal)).collect();
+        let pieces: Vec<Piece> = (0..3000)
+            .map(|i| piece(&format!("{i:04}{}", "a".repeat(1000)), 0.0, PieceKind::Normal))
+            .collect();
         let error = merge_rules(Path::new("x"), &pieces).unwrap_err();
         assert!(matches!(error, TokenizerError::TooLarge { limit: WORK_LIMIT, .. }), "{error}");
     }

@@ -95,7 +95,11 @@ impl SentencePieceModel {
                     }
                     let index = pieces.len();
                     let piece = parse_piece(field.message().map_err(at)?).map_err(at)?;
-                    pieces.push(piece.map_err(|problem| TokenizerError::Piece { file: file.into(), index, problem })?);
+                    pieces.push(piece.map_err(|problem| TokenizerError::Piece {
+                        file: file.into(),
+                        index,
+                        problem,
+                    })?);
                 }
                 2 => parse_trainer(field.message().map_err(at)?, &mut specs).map_err(at)?,
                 3 => parse_normalizer(field.message().map_err(at)?, &mut specs).map_err(at)?,

@@ -48,11 +48,13 @@ pub(super) fn convert(
         normalizers.push(json!({"type": "Precompiled", "precompiled_charsmap": map}));
     }
     normalizers.extend(chains.normalizers);
-    let begins_with = model.begin.and_then(|id| model.pieces.get(id as usize)).map(|piece| piece.text.clone());
+    let begins_with =
+        model.begin.and_then(|id| model.pieces.get(id as usize)).map(|piece| piece.text.clone());
     Ok(Parts {
         file: file.into(),
         model: build_model(file, &model)?,
-        normalizer: (!normalizers.is_empty()).then(|| json!({"type": "Sequence", "normalizers": normalizers})),
+        normalizer: (!normalizers.is_empty())
+            .then(|| json!({"type": "Sequence", "normalizers": normalizers})),
         pre_tokenizer: chains.pre_tokenizer,
         decoder: Some(chains.decoder),
         added,
@@ -98,7 +100,8 @@ fn word_chains(prefix: bool, legacy: bool) -> Chains {
         (true, true) => "always",
         (true, false) => "first",
     };
-    let metaspace = json!({"type": "Metaspace", "replacement": SPACE, "prepend_scheme": scheme, "split": true});
+    let metaspace =
+        json!({"type": "Metaspace", "replacement": SPACE, "prepend_scheme": scheme, "split": true});
     Chains {
         normalizers: vec![
             json!({"type": "Strip", "strip_left": false, "strip_right": true}),
@@ -123,7 +126,8 @@ fn text_chains(model: &SentencePieceModel, prefix: bool, legacy: bool, internlm2
         }
         normalizers.push(json!({"type": "Replace", "pattern": {"String": " "}, "content": SPACE}));
     } else {
-        let scheme = json!({"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "first", "split": false});
+        let scheme =
+            json!({"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "first", "split": false});
         pre_tokenizer = Some(scheme);
     }
     let mut decoders = vec![
@@ -144,10 +148,16 @@ fn build_model(file: &Path, model: &SentencePieceModel) -> Result<ModelWrapper, 
         Algorithm::Unigram => {
             let Some(unknown) = model.unknown else {
                 let token = "none".to_owned();
-                return Err(TokenizerError::MissingToken { file: file.into(), role: "the unknown piece", token });
+                return Err(TokenizerError::MissingToken {
+                    file: file.into(),
+                    role: "the unknown piece",
+                    token,
+                });
             };
-            let scores = model.pieces.iter().map(|piece| (piece.text.clone(), f64::from(piece.score))).collect();
-            let unigram = Unigram::from(scores, Some(unknown as usize), model.byte_fallback).map_err(failed)?;
+            let scores =
+                model.pieces.iter().map(|piece| (piece.text.clone(), f64::from(piece.score))).collect();
+            let unigram =
+                Unigram::from(scores, Some(unknown as usize), model.byte_fallback).map_err(failed)?;
             Ok(unigram.into())
         }
         Algorithm::Bpe => {

@@ -20,7 +20,8 @@ const TEXT_LIMIT: usize = 4096;
 
 const NORMALIZERS: &str = "Sequence, Prepend, Replace, Strip, Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, \
                            StripAccents, ByteLevel";
-const PRE_TOKENIZERS: &str = "Sequence, Split, ByteLevel, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit";
+const PRE_TOKENIZERS: &str =
+    "Sequence, Split, ByteLevel, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit";
 const DECODERS: &str = "Sequence, Replace, ByteFallback, Fuse, Strip (left side), ByteLevel, Metaspace";
 
 /// The three chains a pipeline may have.
@@ -80,7 +81,12 @@ pub(super) fn kind(step: &Value) -> &str {
 /// Refuses steps that are unknown, that could blow a text up, or that the library would trip over.
 pub(super) fn check_chain(file: &Path, chain: Chain, step: &Value) -> Result<(), TokenizerError> {
     let refuse = |found: String| {
-        Err(TokenizerError::Unsupported { file: file.into(), place: chain.place(), found, supported: chain.supported() })
+        Err(TokenizerError::Unsupported {
+            file: file.into(),
+            place: chain.place(),
+            found,
+            supported: chain.supported(),
+        })
     };
     let Some(steps) = chain.flatten(step) else { return refuse("Sequence without steps".into()) };
     if steps.len() > STEP_LIMIT {
@@ -104,7 +110,8 @@ pub(super) fn check_chain(file: &Path, chain: Chain, step: &Value) -> Result<(),
             }
             (
                 Chain::Normalizer,
-                "Strip" | "NFC" | "NFD" | "NFKC" | "NFKD" | "Nmt" | "Lowercase" | "StripAccents" | "ByteLevel",
+                "Strip" | "NFC" | "NFD" | "NFKC" | "NFKD" | "Nmt" | "Lowercase" | "StripAccents"
+                | "ByteLevel",
             ) => true,
             (Chain::PreTokenizer, "Split") => {
                 check_text(file, pattern(step).map_or(0, |(text, _)| text.len()))?;
@@ -195,7 +202,10 @@ mod tests {
                 Ok(()) => assert_eq!(expected, "", "{step}"),
                 Err(error) => {
                     let text = error.to_string();
-                    assert!(!expected.is_empty() && text.contains(expected) && text.contains("f.json"), "{text}");
+                    assert!(
+                        !expected.is_empty() && text.contains(expected) && text.contains("f.json"),
+                        "{text}"
+                    );
                 }
             }
         }

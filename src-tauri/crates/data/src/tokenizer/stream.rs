@@ -16,17 +16,36 @@ pub(super) struct DecodePlan(Option<Vec<Step>>);
 #[derive(Debug, Clone)]
 enum Step {
     /// Without a decoder, tokens are separated by spaces.
-    Separate { first: bool },
-    Replace { from: String, to: String },
+    Separate {
+        first: bool,
+    },
+    Replace {
+        from: String,
+        to: String,
+    },
     /// Removes up to `count` leading characters of every token.
-    StripToken { character: char, count: usize },
+    StripToken {
+        character: char,
+        count: usize,
+    },
     /// Removes up to `left` leading characters of the whole text.
-    StripText { character: char, left: usize },
+    StripText {
+        character: char,
+        left: usize,
+    },
     /// `<0xE4>` and the like: held until the run of byte tokens ends.
-    ByteTokens { held: Vec<u8> },
-    Metaspace { character: char, first: bool, drops_first: bool },
+    ByteTokens {
+        held: Vec<u8>,
+    },
+    Metaspace {
+        character: char,
+        first: bool,
+        drops_first: bool,
+    },
     /// Characters that stand for bytes (GPT-2): an unfinished UTF-8 sequence is held.
-    ByteLevel { held: Vec<u8> },
+    ByteLevel {
+        held: Vec<u8>,
+    },
 }
 
 impl DecodePlan {
@@ -39,7 +58,8 @@ impl DecodePlan {
 }
 
 fn plan(steps: &[&Value]) -> Option<Vec<Step>> {
-    let character = |step: &Value, key| step.get(key).and_then(Value::as_str).and_then(|text| text.chars().next());
+    let character =
+        |step: &Value, key| step.get(key).and_then(Value::as_str).and_then(|text| text.chars().next());
     let mut planned = Vec::new();
     let mut fused = false;
     for step in steps {
@@ -59,12 +79,17 @@ fn plan(steps: &[&Value]) -> Option<Vec<Step>> {
             ("Strip", _) => {
                 let character = character(step, "content")?;
                 let count = usize::try_from(step.get("start")?.as_u64()?).ok()?;
-                if fused { Step::StripText { character, left: count } } else { Step::StripToken { character, count } }
+                if fused {
+                    Step::StripText { character, left: count }
+                } else {
+                    Step::StripToken { character, count }
+                }
             }
             ("ByteFallback", false) => Step::ByteTokens { held: Vec::new() },
             ("Metaspace", false) => {
                 let scheme = step.get("prepend_scheme").and_then(Value::as_str);
-                let never = scheme == Some("never") || step.get("add_prefix_space") == Some(&Value::Bool(false));
+                let never =
+                    scheme == Some("never") || step.get("add_prefix_space") == Some(&Value::Bool(false));
                 let character = character(step, "replacement")?;
                 Step::Metaspace { character, first: true, drops_first: !never }
             }
@@ -113,10 +138,14 @@ impl<'a> StreamDecoder<'a> {
 
     /// Ends the stream: returns what was held back.
     pub fn flush(mut self) -> String {
-        let Some(steps) = &mut self.plan.0 else { return self.tokenizer.decode(&self.ids, self.skip_special) };
+        let Some(steps) = &mut self.plan.0 else {
+            return self.tokenizer.decode(&self.ids, self.skip_special);
+        };
         let mut text = String::new();
         for index in 0..steps.len() {
-            let Some((step, later)) = steps.get_mut(index..).and_then(<[Step]>::split_first_mut) else { break };
+            let Some((step, later)) = steps.get_mut(index..).and_then(<[Step]>::split_first_mut) else {
+                break;
+            };
             text.push_str(&run(later, step.finish()));
         }
         text
@@ -124,7 +153,10 @@ impl<'a> StreamDecoder<'a> {
 }
 
 fn run(steps: &mut [Step], tokens: Vec<String>) -> String {
-    steps.iter_mut().fold(tokens, |tokens, step| tokens.into_iter().flat_map(|token| step.push(token)).collect()).concat()
+    steps
+        .iter_mut()
+        .fold(tokens, |tokens, step| tokens.into_iter().flat_map(|token| step.push(token)).collect())
+        .concat()
 }
 
 impl Step {
@@ -208,7 +240,9 @@ fn take_run(held: &mut Vec<u8>) -> Vec<String> {
 fn take_final(held: &mut Vec<u8>) -> String {
     let unfinished = match held.utf8_chunks().last() {
         // Only an error that more bytes could still repair is held: the start of a longer sequence, at the very end.
-        Some(chunk) if std::str::from_utf8(chunk.invalid()).is_err_and(|error| error.error_len().is_none()) => {
+        Some(chunk)
+            if std::str::from_utf8(chunk.invalid()).is_err_and(|error| error.error_len().is_none()) =>
+        {
             chunk.invalid().len()
         }
         _ => 0,

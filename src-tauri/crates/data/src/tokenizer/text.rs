@@ -53,21 +53,23 @@ impl Tokenizer {
     /// Any damaged, oversized or unsupported file; see [`TokenizerError`].
     pub fn open(folder: &Path) -> Result<Self, TokenizerError> {
         let mut files = Folder::new(folder);
-        let (parts, mut config) = if let Some((file, bytes)) = files.read("tokenizer.json", VOCABULARY_BYTES)? {
-            let mut config = files.config()?;
-            let parts = json::parse(&file, &bytes)?;
-            if !config.present {
-                config.named.bos_token = config.named.bos_token.or(parts.begins_with.clone().map(TokenName::Text));
-            }
-            (parts, config)
-        } else if let Some((file, bytes)) = files.read("tokenizer.model", VOCABULARY_BYTES)? {
-            let mut config = files.config()?;
-            let model = SentencePieceModel::parse(&file, &bytes)?;
-            name_from_model(&model, &mut config);
-            (spm_pipeline::convert(&file, model, &config)?, config)
-        } else {
-            return Err(TokenizerError::NoTokenizerFile { folder: folder.into() });
-        };
+        let (parts, mut config) =
+            if let Some((file, bytes)) = files.read("tokenizer.json", VOCABULARY_BYTES)? {
+                let mut config = files.config()?;
+                let parts = json::parse(&file, &bytes)?;
+                if !config.present {
+                    config.named.bos_token =
+                        config.named.bos_token.or(parts.begins_with.clone().map(TokenName::Text));
+                }
+                (parts, config)
+            } else if let Some((file, bytes)) = files.read("tokenizer.model", VOCABULARY_BYTES)? {
+                let mut config = files.config()?;
+                let model = SentencePieceModel::parse(&file, &bytes)?;
+                name_from_model(&model, &mut config);
+                (spm_pipeline::convert(&file, model, &config)?, config)
+            } else {
+                return Err(TokenizerError::NoTokenizerFile { folder: folder.into() });
+            };
         let begins_with = parts.begins_with.clone();
         let plan = DecodePlan::new(parts.decoder.as_ref());
         let pipeline = assemble(parts, &config)?;
@@ -76,7 +78,12 @@ impl Tokenizer {
             .described(chat_template, files.fingerprint()))
     }
 
-    fn with_roles(pipeline: Pipeline, plan: DecodePlan, config: &FolderConfig, begins_with: Option<&str>) -> Self {
+    fn with_roles(
+        pipeline: Pipeline,
+        plan: DecodePlan,
+        config: &FolderConfig,
+        begins_with: Option<&str>,
+    ) -> Self {
         let id = |name: &Option<TokenName>| name.as_ref().and_then(|name| pipeline.token_to_id(name.text()));
         let (bos, eos) = (id(&config.named.bos_token), id(&config.named.eos_token));
         let begins = begins_with.is_some_and(|token| bos.is_some() && pipeline.token_to_id(token) == bos);
@@ -163,7 +170,8 @@ impl Tokenizer {
         let mut ids = Vec::with_capacity(text.len());
         for character in text.chars() {
             let mut buffer = [0; 4];
-            let tokens = self.pipeline.get_model().tokenize(character.encode_utf8(&mut buffer)).unwrap_or_default();
+            let tokens =
+                self.pipeline.get_model().tokenize(character.encode_utf8(&mut buffer)).unwrap_or_default();
             ids.extend(tokens.iter().map(|token| token.id).filter(|&id| !self.is_reserved(id)));
         }
         ids
@@ -265,7 +273,9 @@ fn name_from_model(model: &SentencePieceModel, config: &mut FolderConfig) {
         (&mut named.unk_token, model.unknown),
         (&mut named.pad_token, model.pad),
     ] {
-        if slot.is_none() && let Some(piece) = id.and_then(|id| model.pieces.get(id as usize)) {
+        if slot.is_none()
+            && let Some(piece) = id.and_then(|id| model.pieces.get(id as usize))
+        {
             *slot = Some(TokenName::Text(piece.text.clone()));
         }
     }

@@ -49,11 +49,14 @@ impl ClipConfig {
         let image_side = json.count("image_size", Some(224))?;
         let patch_side = json.count("patch_size", Some(32))?;
         if patch_side > image_side || image_side > 4096 {
-            return Err(json.wrong("patch_size", &format!("at most image_size ({image_side}, itself at most 4096)")));
+            return Err(
+                json.wrong("patch_size", &format!("at most image_size ({image_side}, itself at most 4096)"))
+            );
         }
         let activation = json.text("hidden_act")?.unwrap_or("quick_gelu");
-        let activation =
-            activation.parse().map_err(|_| json.wrong("hidden_act", "a known activation, such as quick_gelu"))?;
+        let activation = activation
+            .parse()
+            .map_err(|_| json.wrong("hidden_act", "a known activation, such as quick_gelu"))?;
         Ok(Self {
             hidden,
             intermediate: json.count("intermediate_size", Some(3072))?,

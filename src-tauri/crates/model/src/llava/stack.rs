@@ -24,7 +24,8 @@ impl VisionEye {
         let side = self.tower.config().clip.image_side;
         let data = TensorData::new(pixels.to_vec(), [1, 3, side, side]);
         let pixels = Tensor::<4>::from_data(data, (device, DType::F32));
-        let pixels = if dtype == DType::F32 { pixels } else { pixels.cast(burn::tensor::FloatDType::from(dtype)) };
+        let pixels =
+            if dtype == DType::F32 { pixels } else { pixels.cast(burn::tensor::FloatDType::from(dtype)) };
         self.projector.forward(self.tower.forward(pixels))
     }
 }

@@ -19,7 +19,11 @@ pub(super) struct SelfAttention {
 /// The projections as the checkpoint has them; adapters hang on these, so they are never repacked.
 #[derive(Clone, Debug)]
 enum QueryKeyValue {
-    Separate { q: Linear, k: Linear, v: Linear },
+    Separate {
+        q: Linear,
+        k: Linear,
+        v: Linear,
+    },
     /// InternLM2: rows ordered by key/value group; in each group its query heads, then its key, then its value.
     Grouped(Linear),
     /// Phi-3: all queries, then all keys, then all values.

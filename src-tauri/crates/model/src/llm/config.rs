@@ -75,14 +75,17 @@ impl DecoderConfig {
         let kv_heads = json.count("num_key_value_heads", Some(heads))?;
         let head_dim = json.count("head_dim", Some(hidden / heads.min(hidden)))?;
         if heads % kv_heads != 0 {
-            return Err(json.wrong("num_key_value_heads", &format!("a divisor of the {heads} attention heads")));
+            return Err(
+                json.wrong("num_key_value_heads", &format!("a divisor of the {heads} attention heads"))
+            );
         }
         if head_dim % 2 != 0 {
             return Err(json.wrong("head_dim", "an even number (rotary embeddings turn pairs)"));
         }
         let max_position = json.count("max_position_embeddings", Some(family.max_position))?;
         let activation = json.text("hidden_act")?.unwrap_or("silu");
-        let activation = activation.parse().map_err(|_| json.wrong("hidden_act", "a known activation, such as silu"))?;
+        let activation =
+            activation.parse().map_err(|_| json.wrong("hidden_act", "a known activation, such as silu"))?;
         let bias = match family.bias {
             Bias::Never => (false, false),
             Bias::QueryKeyValue => (true, false),
@@ -141,7 +144,8 @@ struct Family {
 
 impl Family {
     fn of(model_type: &str) -> Option<Self> {
-        let family = |layout, bias, vocab, max_position, theta| Self { layout, bias, vocab, max_position, theta };
+        let family =
+            |layout, bias, vocab, max_position, theta| Self { layout, bias, vocab, max_position, theta };
         Some(match model_type {
             "internlm2" => family(Layout::InternLm2, Bias::Field("bias", true), 103_168, 2048, 10_000.0),
             "internlm" => family(Layout::Llama, Bias::Field("bias", true), 103_168, 2048, 10_000.0),
@@ -155,7 +159,12 @@ impl Family {
 }
 
 /// Old files keep `rope_theta` and `rope_scaling` at the top, files of transformers 5 in `rope_parameters`.
-fn rope(json: &ConfigFile, head_dim: usize, max_position: usize, family: &Family) -> Result<RopeConfig, ConfigError> {
+fn rope(
+    json: &ConfigFile,
+    head_dim: usize,
+    max_position: usize,
+    family: &Family,
+) -> Result<RopeConfig, ConfigError> {
     let parameters = json.object("rope_parameters")?;
     let scaling = match &parameters {
         Some(parameters) => Some(parameters.clone()),

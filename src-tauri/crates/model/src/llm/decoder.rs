@@ -4,12 +4,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use eyewright_ops::{AttentionMask, embedding, rms_norm, to_dtype};
 
 use super::{DecoderConfig, KvCache, Layout, block::Block};
-use crate::{
-    linear::Linear,
-    quant::Precision,
-    trainable::Trainable,
-    weights::Loader,
-};
+use crate::{linear::Linear, quant::Precision, trainable::Trainable, weights::Loader};
 
 /// A causal language model of any supported family.
 #[derive(Clone, Debug)]

@@ -66,7 +66,9 @@ impl LayerCache {
         let (start, end) = (self.length, self.length + seq);
         let mut stored = match self.stored.take() {
             None => (room_for(&k, end), room_for(&v, end)),
-            Some((keys, values)) if keys.dims()[2] < end => (grown(keys, start, end), grown(values, start, end)),
+            Some((keys, values)) if keys.dims()[2] < end => {
+                (grown(keys, start, end), grown(values, start, end))
+            }
             Some(stored) => stored,
         };
         let place = [0..batch, 0..kv_heads, start..end, 0..head_dim];

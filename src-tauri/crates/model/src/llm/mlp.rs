@@ -16,7 +16,10 @@ pub(super) struct Mlp {
 
 #[derive(Clone, Debug)]
 enum GateUp {
-    Separate { gate: Linear, up: Linear },
+    Separate {
+        gate: Linear,
+        up: Linear,
+    },
     /// Phi-3: the gate's rows, then the up projection's.
     Stacked(Linear),
 }

@@ -43,7 +43,9 @@ impl ProjectorConfig {
             vision_width: json.count("visual_hidden_size", Some(4096))?,
             text_width: json.count("llm_hidden_size", Some(4096))?,
             depth,
-            activation: activation.parse().map_err(|_| json.wrong("hidden_act", "a known activation, such as gelu"))?,
+            activation: activation
+                .parse()
+                .map_err(|_| json.wrong("hidden_act", "a known activation, such as gelu"))?,
             bias: json.flag("bias", true)?,
         })
     }

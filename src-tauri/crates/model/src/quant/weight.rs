@@ -86,7 +86,13 @@ impl Nf4Parts {
 
 impl Nf4Weight {
     /// Random codes with scales as a normal distribution of this deviation has them on average; for benchmarks.
-    pub fn random(name: &str, shape: [usize; 2], deviation: f64, precision: Precision, device: &Device) -> Self {
+    pub fn random(
+        name: &str,
+        shape: [usize; 2],
+        deviation: f64,
+        precision: Precision,
+        device: &Device,
+    ) -> Self {
         let elements = shape[0] * shape[1];
         // Each code stands for an equal share of the distribution, so equally likely codes are normal numbers.
         let key = random_key(0, name);

@@ -83,7 +83,9 @@ impl StackFiles {
     /// # Errors
     /// If a part is missing, damaged, or made for another one.
     pub fn find(paths: &StackPaths) -> Result<Self, StackError> {
-        for path in [Some(&paths.model), paths.visual_encoder.as_ref(), paths.llava.as_ref()].into_iter().flatten() {
+        for path in
+            [Some(&paths.model), paths.visual_encoder.as_ref(), paths.llava.as_ref()].into_iter().flatten()
+        {
             if !path.exists() {
                 return Err(StackError::NotFound { path: path.clone() });
             }
@@ -138,7 +140,8 @@ fn find_llava_hf(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, St
     let vision = json.object("vision_config")?.ok_or_else(|| json.missing("vision_config"))?;
     let mut llm = DecoderConfig::from_config(&text)?;
     if let Some(tied) = json.get("tie_word_embeddings").and_then(|value| value.as_bool()) {
-        llm.tied_head = tied && text.get("tie_word_embeddings").is_none_or(|value| value.as_bool() == Some(true));
+        llm.tied_head =
+            tied && text.get("tie_word_embeddings").is_none_or(|value| value.as_bool() == Some(true));
     }
     let clip = ClipConfig::from_config(&vision)?;
     let feature_layer = match json.get("vision_feature_layer") {

@@ -59,14 +59,27 @@ impl StackFiles {
 }
 
 /// Adapters on blocks behind the chosen layer exist in XTuner's files and change nothing.
-fn attach_to_tower(adapter: &Adapter, eye: &mut VisionEye, device: &Device, dtype: DType) -> Result<(), StackError> {
+fn attach_to_tower(
+    adapter: &Adapter,
+    eye: &mut VisionEye,
+    device: &Device,
+    dtype: DType,
+) -> Result<(), StackError> {
     let config = eye.tower.config().clone();
     let used = config.used_blocks().unwrap_or(config.clip.layers);
     let behind = |layer: &str| {
-        let index = layer.strip_prefix("vision_model.encoder.layers.").and_then(|rest| rest.split('.').next());
-        index.and_then(|index| index.parse::<usize>().ok()).is_some_and(|i| i >= used && i < config.clip.layers)
+        let index =
+            layer.strip_prefix("vision_model.encoder.layers.").and_then(|rest| rest.split('.').next());
+        index
+            .and_then(|index| index.parse::<usize>().ok())
+            .is_some_and(|i| i >= used && i < config.clip.layers)
     };
-    adapter.attach(dtype, device, &mut |visit: &mut dyn FnMut(&mut Linear)| eye.tower.each_linear(visit), behind)?;
+    adapter.attach(
+        dtype,
+        device,
+        &mut |visit: &mut dyn FnMut(&mut Linear)| eye.tower.each_linear(visit),
+        behind,
+    )?;
     Ok(())
 }
 

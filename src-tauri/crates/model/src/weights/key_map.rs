@@ -99,7 +99,11 @@ mod tests {
     #[test]
     fn names_translate_into_each_spelling() {
         let rows = [
-            (LANGUAGE_MODEL[1], "model.layers.3.mlp.up_proj.weight", "language_model.model.layers.3.mlp.up_proj.weight"),
+            (
+                LANGUAGE_MODEL[1],
+                "model.layers.3.mlp.up_proj.weight",
+                "language_model.model.layers.3.mlp.up_proj.weight",
+            ),
             (LANGUAGE_MODEL[1], "lm_head.weight", "language_model.lm_head.weight"),
             (LANGUAGE_MODEL[2], "lm_head.weight", "lm_head.weight"),
             (TOWER[1], "vision_model.pre_layrnorm.bias", "vision_tower.vision_model.pre_layrnorm.bias"),

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
-use super::{Checkpoint, KeyMap, StoredDtype, TensorBytes, WeightsError, load_error::{LoadError, Misfit}};
+use super::{
+    Checkpoint, KeyMap, StoredDtype, TensorBytes, WeightsError,
+    load_error::{LoadError, Misfit},
+};
 use crate::{
     quant::{Nf4Parts, Nf4Weight, Precision},
     trainable::Trainable,
@@ -63,7 +66,12 @@ pub fn load<T>(
 }
 
 /// Builds a network with random weights, for benchmarks and tests: norms 1, biases 0, the rest normal.
-pub fn random<T>(device: &Device, dtype: DType, deviation: f64, build: impl FnOnce(&mut Loader<'_>) -> T) -> T {
+pub fn random<T>(
+    device: &Device,
+    dtype: DType,
+    deviation: f64,
+    build: impl FnOnce(&mut Loader<'_>) -> T,
+) -> T {
     build(&mut Loader::over(Source::Random(deviation), device, dtype, &mut |_| {}))
 }
 
@@ -117,7 +125,11 @@ impl<'a> Loader<'a> {
     }
 
     /// As [`Self::tensor`], as a weight that training may later change.
-    pub(crate) fn weight<const D: usize>(&mut self, name: impl Into<String>, shape: [usize; D]) -> Trainable<D> {
+    pub(crate) fn weight<const D: usize>(
+        &mut self,
+        name: impl Into<String>,
+        shape: [usize; D],
+    ) -> Trainable<D> {
         let name = name.into();
         let tensor = self.tensor(&name, shape);
         Trainable::frozen(name, tensor)
@@ -282,11 +294,13 @@ fn converted(tensor: TensorBytes, dtype: DType) -> Vec<u8> {
 
 fn read_as_f32(bytes: &[u8], dtype: StoredDtype) -> Vec<f32> {
     match dtype {
-        StoredDtype::F64 => {
-            bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
+        StoredDtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+        StoredDtype::F16 => {
+            bytes.as_chunks().0.iter().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect()
         }
-        StoredDtype::F16 => bytes.as_chunks().0.iter().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
-        StoredDtype::BF16 => bytes.as_chunks().0.iter().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
+        StoredDtype::BF16 => {
+            bytes.as_chunks().0.iter().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect()
+        }
         _ => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
     }
 }

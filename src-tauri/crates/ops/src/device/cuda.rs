@@ -33,7 +33,10 @@ pub(super) enum Missing {
 }
 
 pub(super) fn count() -> usize {
-    ready().ok().and_then(|()| driver::result::device::get_count().ok()).map_or(0, |count| count.max(0) as usize)
+    ready()
+        .ok()
+        .and_then(|()| driver::result::device::get_count().ok())
+        .map_or(0, |count| count.max(0) as usize)
 }
 
 pub(super) fn card(index: usize) -> Result<Card, Missing> {

@@ -20,12 +20,8 @@ pub struct FoundDevice {
 
 /// Lists all devices and tries each one; takes seconds on a machine with graphics cards.
 pub fn found_devices() -> Vec<FoundDevice> {
-    let mut found = vec![FoundDevice {
-        choice: DeviceChoice::Cpu,
-        name: "CPU".into(),
-        memory: None,
-        fault: None,
-    }];
+    let mut found =
+        vec![FoundDevice { choice: DeviceChoice::Cpu, name: "CPU".into(), memory: None, fault: None }];
     for index in 0..cuda_cards() {
         let choice = DeviceChoice::Cuda(index);
         found.extend(tried(choice, cuda_memory(index)));

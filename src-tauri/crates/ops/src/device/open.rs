@@ -54,9 +54,7 @@ pub fn open_device(choice: DeviceChoice) -> Result<OpenDevice, DeviceError> {
         Err(Refusal::NotBuilt { backend, feature }) => {
             Err(DeviceError::NotBuilt { choice, backend, feature, found: summary() })
         }
-        Err(Refusal::NotWorking(reason)) => {
-            Err(DeviceError::NotWorking { choice, reason, found: summary() })
-        }
+        Err(Refusal::NotWorking(reason)) => Err(DeviceError::NotWorking { choice, reason, found: summary() }),
     }
 }
 

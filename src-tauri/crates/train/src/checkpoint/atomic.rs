@@ -46,7 +46,8 @@ pub fn replace_file(disk: &dyn Disk, target: &Path, bytes: &[u8]) -> Result<(), 
 
 /// Writes a new file and waits for it.
 pub(super) fn write_new(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let mut opened = disk.create_file(file).map_err(|source| CheckpointError::disk("create", file, source))?;
+    let mut opened =
+        disk.create_file(file).map_err(|source| CheckpointError::disk("create", file, source))?;
     opened.write_all(bytes).map_err(|source| CheckpointError::disk("write", file, source))?;
     opened.sync().map_err(|source| CheckpointError::disk("flush", file, source))
 }

@@ -52,14 +52,22 @@ impl<'a> Content<'a> {
     ///
     /// # Errors
     /// A file name that cannot be, repeated tensor names, or shapes whose size does not fit.
-    pub fn tensors(name: &str, specs: Vec<TensorSpec>, mut fetch: Fetch<'a>) -> Result<Self, CheckpointError> {
+    pub fn tensors(
+        name: &str,
+        specs: Vec<TensorSpec>,
+        mut fetch: Fetch<'a>,
+    ) -> Result<Self, CheckpointError> {
         let (header, specs, length) = lay_out(specs)?;
         let write: Writer<'a> = Box::new(move |file| {
             file.write_all(&header)?;
             for (spec, expected) in &specs {
                 let bytes = fetch(spec)?;
                 if bytes.len() as u64 != *expected {
-                    let text = format!("tensor `{}` has {} bytes, {expected} were announced", spec.name, bytes.len());
+                    let text = format!(
+                        "tensor `{}` has {} bytes, {expected} were announced",
+                        spec.name,
+                        bytes.len()
+                    );
                     return Err(io::Error::new(io::ErrorKind::InvalidData, text));
                 }
                 file.write_all(&bytes)?;

@@ -6,7 +6,11 @@ use super::fault_disk::{BYTES, Bytes, FaultDisk, Moment, NAMES};
 use super::scenario::{SAVES, check, open, run};
 
 /// All disks that power cuts at these moments may leave, each different one once; and how many there were.
-fn crashed(moments: &[Moment], bytes: &[Bytes], seen: &mut BTreeSet<[u8; 32]>) -> (usize, Vec<(FaultDisk, Moment)>) {
+fn crashed(
+    moments: &[Moment],
+    bytes: &[Bytes],
+    seen: &mut BTreeSet<[u8; 32]>,
+) -> (usize, Vec<(FaultDisk, Moment)>) {
     let (mut states, mut different) = (0, Vec::new());
     for moment in moments {
         for &survives in NAMES {

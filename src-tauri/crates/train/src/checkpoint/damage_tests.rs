@@ -19,9 +19,10 @@ fn one_checkpoint() -> (FaultDisk, BTreeMap<PathBuf, Vec<u8>>) {
         Content::bytes("empty", Vec::new()).unwrap(),
     ];
     store.save(Identity { validation_loss: Some(1.5), ..identity(10, None) }, files).unwrap();
-    let files = disk.tree().into_iter().filter_map(|(path, content)| {
-        Some((PathBuf::from(path.trim_start_matches('/')), content?))
-    });
+    let files = disk
+        .tree()
+        .into_iter()
+        .filter_map(|(path, content)| Some((PathBuf::from(path.trim_start_matches('/')), content?)));
     let files = files.collect();
     drop(store);
     (disk, files)
@@ -129,8 +130,10 @@ fn tensors() -> Vec<(TensorSpec, Vec<u8>)> {
 #[test]
 fn a_real_folder_holds_safetensors_that_the_strict_reader_opens() {
     let folder = tempfile::tempdir().unwrap();
-    let config =
-        CheckpointStoreConfig { folder: folder.path().join("checkpoints"), keep: Keep { last: 2, best: false } };
+    let config = CheckpointStoreConfig {
+        folder: folder.path().join("checkpoints"),
+        keep: Keep { last: 2, best: false },
+    };
     let store = config.clone().init(&LocalDisk).unwrap();
     for step in [1, 2, 3] {
         let files = vec![Content::rows("adapter.safetensors", tensors()).unwrap()];
@@ -161,9 +164,9 @@ fn tensors_are_laid_out_as_by_the_writer_of_whole_files() {
     let folder = tempfile::tempdir().unwrap();
     let theirs = folder.path().join("theirs.safetensors");
     let rows = tensors();
-    let borrowed = rows.iter().map(|(spec, bytes)| {
-        (spec.name.as_str(), spec.dtype, spec.shape.as_slice(), bytes.as_slice())
-    });
+    let borrowed = rows
+        .iter()
+        .map(|(spec, bytes)| (spec.name.as_str(), spec.dtype, spec.shape.as_slice(), bytes.as_slice()));
     eyewright_model::weights::write_safetensors(&theirs, borrowed, &BTreeMap::new()).unwrap();
     let mut ours = Vec::new();
     let content = Content::rows("ours.safetensors", rows).unwrap();
@@ -180,7 +183,11 @@ fn tensors_that_cannot_be_are_refused() {
         dtype: StoredDtype::F32,
         shape: shape.to_owned(),
     };
-    let rows = [vec![spec("a", &[1]), spec("a", &[2])], vec![spec("a", &[usize::MAX, 2])], vec![spec("__metadata__", &[])]];
+    let rows = [
+        vec![spec("a", &[1]), spec("a", &[2])],
+        vec![spec("a", &[usize::MAX, 2])],
+        vec![spec("__metadata__", &[])],
+    ];
     for specs in rows {
         assert!(Content::tensors("x", specs, Box::new(|_| Ok(Vec::new()))).is_err());
     }

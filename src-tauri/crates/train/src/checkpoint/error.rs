@@ -174,7 +174,10 @@ impl CheckpointError {
 
     /// Whether training may wait for the user and then try again: no room, or no permission.
     pub fn can_wait(&self) -> bool {
-        matches!(self, Self::DiskFull { .. } | Self::ReadOnly { .. } | Self::Disk { .. } | Self::NotPublished { .. })
+        matches!(
+            self,
+            Self::DiskFull { .. } | Self::ReadOnly { .. } | Self::Disk { .. } | Self::NotPublished { .. }
+        )
     }
 }
 
@@ -205,7 +208,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_says_how_full() {
-        let full = CheckpointError::DiskFull { folder: "runs/x".into(), needed: 3 << 30, free: Some(1 << 20) };
+        let full =
+            CheckpointError::DiskFull { folder: "runs/x".into(), needed: 3 << 30, free: Some(1 << 20) };
         let text = full.to_string();
         assert!(text.contains("`runs/x`: it needs 3.0 GiB, 1.0 MiB free"), "{text}");
     }

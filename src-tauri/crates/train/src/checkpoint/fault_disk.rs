@@ -145,7 +145,9 @@ impl FaultDisk {
         let mut open = vec![(String::new(), 0)];
         while let Some((path, node)) = open.pop() {
             if let Node::Folder { .. } = &state.nodes[node] {
-                open.extend(state.names(node).into_iter().map(|(name, node)| (format!("{path}/{name}"), node)));
+                open.extend(
+                    state.names(node).into_iter().map(|(name, node)| (format!("{path}/{name}"), node)),
+                );
             }
             tree.insert(path, state.content(node));
         }
@@ -172,7 +174,9 @@ impl Moment {
                         Bytes::Kept => durable.extend(chunk),
                         Bytes::Dropped => {}
                         Bytes::Torn(at) => durable.extend(&chunk[..at.max(length).min(chunk.len())]),
-                        Bytes::LastMissing => durable.extend(&chunk[..(chunk.len() - 1).max(length).min(chunk.len())]),
+                        Bytes::LastMissing => {
+                            durable.extend(&chunk[..(chunk.len() - 1).max(length).min(chunk.len())])
+                        }
                         Bytes::Zeros => durable.extend(vec![0; chunk.len()]),
                     }
                 }
@@ -180,7 +184,8 @@ impl Moment {
             }
             Node::Folder { durable, pending } => {
                 let mut durable = durable.clone();
-                let surviving = pending.iter().enumerate().filter(|(index, _)| survives(*index, pending.len()));
+                let surviving =
+                    pending.iter().enumerate().filter(|(index, _)| survives(*index, pending.len()));
                 surviving.for_each(|(_, change)| apply(&mut durable, change));
                 Node::Folder { durable, pending: Vec::new() }
             }
@@ -208,7 +213,8 @@ impl State {
     /// Counts an operation; fails it if it is its turn. `Some` asks a write to take fewer bytes.
     fn enter(&mut self, is_write: bool) -> io::Result<Option<FaultKind>> {
         self.operations += 1;
-        let turn = |fault: &Fault| self.operations == fault.at || (fault.lasting && self.operations > fault.at);
+        let turn =
+            |fault: &Fault| self.operations == fault.at || (fault.lasting && self.operations > fault.at);
         match self.fault.filter(turn).map(|fault| fault.kind) {
             Some(FaultKind::Refused(kind)) => Err(kind.into()),
             Some(kind) if is_write => Ok(Some(kind)),

@@ -57,9 +57,10 @@ fn refusals_have_a_type() {
     // From some operation of the save on, the disk refuses everything.
     for at in 1..20 {
         let full = first_save(ErrorKind::StorageFull, at);
-        let full_or_unnamed = matches!(full, CheckpointError::DiskFull { needed: 5760, free: Some(0x4000_0000), .. })
-            || matches!(full, CheckpointError::NotPublished { .. })
-            || matches!(full, CheckpointError::DiskFull { needed: 0, .. } if at <= 3 || at > 17);
+        let full_or_unnamed =
+            matches!(full, CheckpointError::DiskFull { needed: 5760, free: Some(0x4000_0000), .. })
+                || matches!(full, CheckpointError::NotPublished { .. })
+                || matches!(full, CheckpointError::DiskFull { needed: 0, .. } if at <= 3 || at > 17);
         assert!(full_or_unnamed && full.can_wait(), "{at}: {full}");
         let denied = first_save(ErrorKind::PermissionDenied, at);
         let typed = matches!(denied, CheckpointError::ReadOnly { .. } | CheckpointError::NotPublished { .. });

@@ -15,7 +15,7 @@ use super::error::{CheckpointError, ManifestProblem};
 /// The manifest's file name.
 pub const MANIFEST: &str = "MANIFEST.json";
 /// The newest form of checkpoints this program reads.
-pub const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 1;
 /// A manifest names a few files; a megabyte is far above any.
 const LARGEST: u64 = 1 << 20;
 

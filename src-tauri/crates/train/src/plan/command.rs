@@ -13,7 +13,9 @@ impl RunPlan {
     /// The words of [`RunPlan::to_command`], as a program gets them.
     pub fn to_arguments(&self) -> Vec<String> {
         let mut words: Vec<String> =
-            ["eyewright", "train", "--preset", &self.preset, "--recipe", &self.recipe].map(str::to_owned).into();
+            ["eyewright", "train", "--preset", &self.preset, "--recipe", &self.recipe]
+                .map(str::to_owned)
+                .into();
         for row in self.rows().filter(|row| row.source == Source::User) {
             let text = match row.value {
                 Value::Text(text) => text.clone(),

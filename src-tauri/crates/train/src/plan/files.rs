@@ -23,7 +23,8 @@ pub(super) fn read_text(file: &Path) -> Result<String, PlanError> {
 }
 
 pub(super) fn parse_table(origin: &str, text: &str) -> Result<toml::Table, PlanError> {
-    toml::from_str(text).map_err(|source| PlanError::Toml { file: origin.to_owned(), source: Box::new(source) })
+    toml::from_str(text)
+        .map_err(|source| PlanError::Toml { file: origin.to_owned(), source: Box::new(source) })
 }
 
 /// The text of a preset or recipe: a path ending in `.toml`, a file of the user's, or a built-in one.

@@ -212,7 +212,10 @@ fn forecast_with(plan: &PlanParts, of: &Forecast, by: &Coefficients) -> MemoryFo
 
     let llm_tokens = Tokens { rows, length: of.sequence as f64 };
     // Gradients reach the projector and the tower through the whole language model.
-    let pass = match plan.tune.llm.is_trained() || plan.tune.projector.is_trained() || plan.tune.tower.is_trained() {
+    let pass = match plan.tune.llm.is_trained()
+        || plan.tune.projector.is_trained()
+        || plan.tune.tower.is_trained()
+    {
         true => Pass::Backward { checkpointed },
         false => Pass::Forward,
     };
@@ -322,7 +325,15 @@ impl Block {
         Self { hidden, query: hidden, kv: hidden, intermediate, heads, linears: tower.linears() }
     }
 
-    fn activations(&self, by: &Coefficients, tune: &Tune, tokens: Tokens, width: f64, layers: f64, pass: Pass) -> f64 {
+    fn activations(
+        &self,
+        by: &Coefficients,
+        tune: &Tune,
+        tokens: Tokens,
+        width: f64,
+        layers: f64,
+        pass: Pass,
+    ) -> f64 {
         let working = self.working(by, tokens, width);
         match pass {
             Pass::Forward => working,
@@ -341,7 +352,8 @@ impl Block {
             + by.kept_intermediate * self.intermediate;
         let mut adapters = 0.0;
         if tune.is_trained() {
-            numbers += by.kept_hidden_trained * self.hidden + by.kept_intermediate_trained * self.intermediate;
+            numbers +=
+                by.kept_hidden_trained * self.hidden + by.kept_intermediate_trained * self.intermediate;
         }
         if let Tune::Lora(lora) = tune {
             adapters = self.adapters(lora);
@@ -362,6 +374,7 @@ impl Block {
         let numbers = by.working_intermediate * self.intermediate + by.working_hidden * self.hidden;
         let scores = by.working_scores * by.score_bytes * tokens.rows * self.heads * tokens.length.powi(2);
         // MLP and attention of a block do not compute at the same time.
-        (tokens.count() * numbers * width).max(tokens.count() * by.working_hidden * self.hidden * width + scores)
+        (tokens.count() * numbers * width)
+            .max(tokens.count() * by.working_hidden * self.hidden * width + scores)
     }
 }

@@ -29,8 +29,8 @@ pub use memory::{Coefficients, Forecast, MemoryForecast, PartMemory, Platform, f
 pub use overrides::Overrides;
 pub use parameters::{Linear, PartParameters, TrainableParameters};
 pub use parts::{
-    CheckpointPlan, DataPlan, EarlyStopping, EvaluationPlan, Length, LoraPlan, ModelPlan, OptimiserPlan, PlanParts,
-    ProjectorStart, Rates, SchedulePlan, Targets, TrainPlan, Tune, TunePlan, Validation,
+    CheckpointPlan, DataPlan, EarlyStopping, EvaluationPlan, Length, LoraPlan, ModelPlan, OptimiserPlan,
+    PlanParts, ProjectorStart, Rates, SchedulePlan, Targets, TrainPlan, Tune, TunePlan, Validation,
 };
 pub use preset::Preset;
 pub use recipe::Recipe;

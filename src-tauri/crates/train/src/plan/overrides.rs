@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::PlanError;
 use super::fields::Field;
-use super::files::{read_text, parse_table};
+use super::files::{parse_table, read_text};
 use super::plan_file::{FORMAT, check_format};
 use super::settings::Settings;
 
@@ -46,7 +46,8 @@ impl Overrides {
     /// # Errors
     /// As [`Overrides::set`], and when there is no equals sign.
     pub fn set_pair(&mut self, text: &str) -> Result<(), PlanError> {
-        let (key, value) = text.split_once('=').ok_or_else(|| PlanError::NoEquals { text: text.to_owned() })?;
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| PlanError::NoEquals { text: text.to_owned() })?;
         self.set(key.trim(), value)
     }
 

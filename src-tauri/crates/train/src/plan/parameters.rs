@@ -45,7 +45,8 @@ impl LlmShapes {
 
     /// Linear layers of a block, as its family packs them.
     pub fn linears(&self) -> Vec<Linear> {
-        let (hidden, inter, query, kv) = (self.hidden, self.intermediate, self.query_width(), self.kv_width());
+        let (hidden, inter, query, kv) =
+            (self.hidden, self.intermediate, self.query_width(), self.kv_width());
         let linear = Linear::new;
         match self.packing {
             Packing::Llama => vec![
@@ -113,7 +114,8 @@ impl TowerShapes {
     pub fn parameters(&self) -> u64 {
         let hidden = self.hidden as u64;
         let linears = self.linears();
-        let block: u64 = linears.iter().map(|linear| linear.weights() + linear.output as u64).sum::<u64>() + 4 * hidden;
+        let block: u64 =
+            linears.iter().map(|linear| linear.weights() + linear.output as u64).sum::<u64>() + 4 * hidden;
         let patch = 3 * (self.patch_side as u64).pow(2) * hidden;
         let positions = (self.patches() as u64 + 1) * hidden;
         self.layers as u64 * block + patch + positions + hidden + 4 * hidden
@@ -170,7 +172,9 @@ impl TrainableParameters {
             ),
             tower: part(
                 tower.parameters(),
-                trained(&plan.tune.tower, tower.parameters(), &|lora| blocks(tower.linears(), tower.layers, lora)),
+                trained(&plan.tune.tower, tower.parameters(), &|lora| {
+                    blocks(tower.linears(), tower.layers, lora)
+                }),
             ),
             projector: part(projector, trained(&plan.tune.projector, projector, &|_| 0)),
         }

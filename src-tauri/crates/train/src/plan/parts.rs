@@ -337,7 +337,9 @@ impl PlanParts {
             },
             early_stopping: match values.count("early_stopping.patience")? {
                 0 => EarlyStopping::Off,
-                patience => EarlyStopping::After { patience, min_delta: values.number("early_stopping.min_delta")? },
+                patience => {
+                    EarlyStopping::After { patience, min_delta: values.number("early_stopping.min_delta")? }
+                }
             },
         })
     }
@@ -384,7 +386,8 @@ fn model(values: &Values) -> Result<ModelPlan, PlanError> {
 /// Keys of rank, alpha, dropout and targets.
 type LoraKeys = [&'static str; 4];
 const LLM_LORA: LoraKeys = ["tune.llm.rank", "tune.llm.alpha", "tune.llm.dropout", "tune.llm.targets"];
-const TOWER_LORA: LoraKeys = ["tune.tower.rank", "tune.tower.alpha", "tune.tower.dropout", "tune.tower.targets"];
+const TOWER_LORA: LoraKeys =
+    ["tune.tower.rank", "tune.tower.alpha", "tune.tower.dropout", "tune.tower.targets"];
 
 fn tune(values: &Values, mode: &'static str, lora: Option<(LoraKeys, bool)>) -> Result<Tune, PlanError> {
     Ok(match (values.choice(mode, TuneMode::from_word)?, lora) {

@@ -54,7 +54,10 @@ impl RunPlan {
         text += &settings.to_toml(|field| source_of(field.key).word().to_owned());
         text += &format!("\n# Where values came from; those not named here are the recipe's.\n[{SOURCES}]\n");
         for (source, keys) in &by_source {
-            text += &format!("{source} = {}\n", super::Value::List(keys.iter().map(|&key| key.to_owned()).collect()));
+            text += &format!(
+                "{source} = {}\n",
+                super::Value::List(keys.iter().map(|&key| key.to_owned()).collect())
+            );
         }
         text
     }
@@ -82,7 +85,8 @@ impl RunPlan {
         let (preset, recipe) = (name("preset"), name("recipe"));
         let source_of = |key: &str| {
             let listed = |source: &str| {
-                let keys = sources.as_ref().and_then(|sources| sources.get(source)).and_then(toml::Value::as_array);
+                let keys =
+                    sources.as_ref().and_then(|sources| sources.get(source)).and_then(toml::Value::as_array);
                 keys.is_some_and(|keys| keys.iter().any(|found| found.as_str() == Some(key)))
             };
             let word = Source::WORDS.iter().find(|word| listed(word));

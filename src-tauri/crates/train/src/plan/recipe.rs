@@ -131,7 +131,11 @@ mod tests {
             ("finetune-small", "train.batch", count(1)),
         ];
         for (recipe, key, expected) in rows {
-            assert_eq!(Recipe::find(recipe, None).unwrap().settings.get(key), Some(&expected), "{recipe} {key}");
+            assert_eq!(
+                Recipe::find(recipe, None).unwrap().settings.get(key),
+                Some(&expected),
+                "{recipe} {key}"
+            );
         }
         for (name, _) in BUILT_IN {
             let recipe = Recipe::find(name, None).unwrap();

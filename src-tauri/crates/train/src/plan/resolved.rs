@@ -124,7 +124,11 @@ impl Values {
         }
     }
 
-    pub(super) fn choice<T>(&self, key: &'static str, from_word: fn(&str) -> Option<T>) -> Result<T, PlanError> {
+    pub(super) fn choice<T>(
+        &self,
+        key: &'static str,
+        from_word: fn(&str) -> Option<T>,
+    ) -> Result<T, PlanError> {
         from_word(&self.text(key)?).ok_or_else(|| self.unexpected(key, "one of the key's words"))
     }
 }

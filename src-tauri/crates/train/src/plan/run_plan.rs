@@ -2,15 +2,15 @@
 
 use std::ops::Deref;
 
+use super::Quantisation;
 use super::choices::Source;
 use super::error::PlanError;
+use super::overrides::Overrides;
 use super::parts::{LoraPlan, PlanParts, Tune, Validation};
 use super::preset::Preset;
 use super::recipe::Recipe;
-use super::overrides::Overrides;
 use super::resolved::{Row, Values};
 use super::value::Value;
-use super::Quantisation;
 
 /// Everything a run does, decided. Its parts are read as fields: `plan.train.batch`.
 ///
@@ -147,18 +147,31 @@ fn check(values: &Values, parts: &PlanParts) -> Result<(), PlanError> {
     };
     let tune = &parts.tune;
     if tune.llm == Tune::Full && parts.model.quantisation != Quantisation::None {
-        let reason = "numbers that are trained cannot be stored in 4 bits; take `lora`, or quantisation `none`";
+        let reason =
+            "numbers that are trained cannot be stored in 4 bits; take `lora`, or quantisation `none`";
         return clash("tune.llm.mode", "model.quantisation", reason);
     }
     if !tune.projector.is_trained() && !tune.llm.is_trained() && !tune.tower.is_trained() {
-        return clash("tune.projector.mode", "tune.llm.mode", "nothing would be trained; let one part be trained");
+        return clash(
+            "tune.projector.mode",
+            "tune.llm.mode",
+            "nothing would be trained; let one part be trained",
+        );
     }
     if parts.data.max_length > parts.data.window {
-        return clash("data.max_length", "data.window", "the text alone would not fit; make the window larger");
+        return clash(
+            "data.max_length",
+            "data.window",
+            "the text alone would not fit; make the window larger",
+        );
     }
     let parted = matches!(parts.data.validation, Validation::File(_));
     if parted && values.number("data.validation_fraction")? > 0.0 {
-        return clash("data.validation_file", "data.validation_fraction", "rows come from one or the other; set one");
+        return clash(
+            "data.validation_file",
+            "data.validation_fraction",
+            "rows come from one or the other; set one",
+        );
     }
     for (key, lora) in [("tune.llm", &tune.llm), ("tune.tower", &tune.tower)] {
         if let Tune::Lora(LoraPlan { targets: super::Targets::Named(names), head: false, .. }) = lora
@@ -168,7 +181,11 @@ fn check(values: &Values, parts: &PlanParts) -> Result<(), PlanError> {
                 "tune.llm" => ("tune.llm.mode", "tune.llm.targets"),
                 _ => ("tune.tower.mode", "tune.tower.targets"),
             };
-            return clash(mode, targets, "there would be no adapter; name layers, or [\"all\"], or take `frozen`");
+            return clash(
+                mode,
+                targets,
+                "there would be no adapter; name layers, or [\"all\"], or take `frozen`",
+            );
         }
     }
     let pictures = parts.evaluation.images.len();
@@ -178,7 +195,8 @@ fn check(values: &Values, parts: &PlanParts) -> Result<(), PlanError> {
     }
     let measured = parts.data.validation != Validation::Off;
     if !measured && values.count("early_stopping.patience")? > 0 {
-        let reason = "there is no validation loss to watch; set data.validation_fraction or data.validation_file";
+        let reason =
+            "there is no validation loss to watch; set data.validation_fraction or data.validation_file";
         return clash("early_stopping.patience", "data.validation_fraction", reason);
     }
     Ok(())

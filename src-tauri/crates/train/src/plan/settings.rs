@@ -36,7 +36,8 @@ impl Settings {
     /// An unknown key, or a value that is not of its kind.
     pub fn set(&mut self, origin: &str, key: &str, text: &str) -> Result<(), PlanError> {
         for field in fields_of(origin, key)? {
-            let value = field.kind.parse(text).ok_or_else(|| bad_value(origin, field, format!("`{text}`")))?;
+            let value =
+                field.kind.parse(text).ok_or_else(|| bad_value(origin, field, format!("`{text}`")))?;
             self.values.insert(field.key, value);
         }
         Ok(())
@@ -48,7 +49,8 @@ impl Settings {
     /// An unknown key, or a value that is not of its kind.
     pub fn set_toml(&mut self, origin: &str, key: &str, value: &toml::Value) -> Result<(), PlanError> {
         for field in fields_of(origin, key)? {
-            let found = field.kind.accept(value).ok_or_else(|| bad_value(origin, field, value.to_string()))?;
+            let found =
+                field.kind.accept(value).ok_or_else(|| bad_value(origin, field, value.to_string()))?;
             self.values.insert(field.key, found);
         }
         Ok(())
@@ -187,7 +189,8 @@ mod tests {
     #[test]
     fn toml_and_text_mean_the_same() {
         let mut by_text = Settings::default();
-        for (key, text) in [("lr", "1e-4"), ("lr.llm", "2e-4"), ("tune.llm.head", "true"), ("evaluation.prompts", "[\"a\"]")]
+        for (key, text) in
+            [("lr", "1e-4"), ("lr.llm", "2e-4"), ("tune.llm.head", "true"), ("evaluation.prompts", "[\"a\"]")]
         {
             by_text.set("--set", key, text).unwrap();
         }
@@ -201,6 +204,11 @@ mod tests {
             assert_eq!(Settings::from_table("x.toml", &table).unwrap(), by_text, "{text}");
         }
         let table = toml::from_str("lr = 3").unwrap();
-        assert!(Settings::from_table("x.toml", &table).unwrap_err().to_string().contains("x.toml: `lr.projector` is 3"));
+        assert!(
+            Settings::from_table("x.toml", &table)
+                .unwrap_err()
+                .to_string()
+                .contains("x.toml: `lr.projector` is 3")
+        );
     }
 }

@@ -52,8 +52,22 @@ fn values_come_from_the_layer_that_says_them_last() {
         ("internlm2-chat-1_8b", "pretrain", &[("lr", "1e-3")], "lr.projector", "0.001", Recipe),
         ("internlm2-chat-1_8b", "pretrain", &[("data.window", "1000")], "data.max_length", "424", Derived),
         ("internlm2-chat-1_8b", "pretrain", &[("data.max_length", "100")], "data.max_length", "100", User),
-        ("internlm2-chat-1_8b", "pretrain", &[("data.max_length", "1472")], "data.max_length", "1472", Derived),
-        ("internlm2-chat-1_8b", "pretrain", &[("data.json", "rows.json")], "data.image_folder", "\".\"", Derived),
+        (
+            "internlm2-chat-1_8b",
+            "pretrain",
+            &[("data.max_length", "1472")],
+            "data.max_length",
+            "1472",
+            Derived,
+        ),
+        (
+            "internlm2-chat-1_8b",
+            "pretrain",
+            &[("data.json", "rows.json")],
+            "data.image_folder",
+            "\".\"",
+            Derived,
+        ),
         ("llama-3-8b-instruct", "finetune-full", own, "train.accumulation", "2", Preset),
         ("llama-3-8b-instruct", "finetune-full", own, "train.batch", "8", Preset),
         ("llama-3-8b-instruct", "finetune-lora", own, "train.batch", "16", Recipe),
@@ -101,13 +115,21 @@ fn typed_parts_have_no_special_numbers_left() {
 fn impossible_plans_say_what_to_change() {
     let rows: &[(&str, &[(&str, &str)], &[&str])] = &[
         ("pretrain", &[], &["`data.json` (--data …)"]),
-        ("finetune-full", &[DATA[0], ("model.quantisation", "nf4")], &["`tune.llm.mode` is \"full\"", "4 bits"]),
+        (
+            "finetune-full",
+            &[DATA[0], ("model.quantisation", "nf4")],
+            &["`tune.llm.mode` is \"full\"", "4 bits"],
+        ),
         ("pretrain", &[DATA[0], ("tune.projector.mode", "frozen")], &["nothing would be trained"]),
         ("pretrain", &[DATA[0], ("data.window", "576")], &["`data.window` is 576", "patches"]),
         ("pretrain", &[DATA[0], ("data.max_length", "3000")], &["`data.max_length` is 3000"]),
         ("pretrain", &[DATA[0], ("early_stopping.patience", "2")], &["no validation loss"]),
         ("finetune-qlora", &[DATA[0], ("tune.llm.targets", ""), ("tune.llm.head", "false")], &["no adapter"]),
-        ("finetune-qlora", &[DATA[0], ("evaluation.images", "[\"a\",\"b\",\"c\"]")], &["one picture for all"]),
+        (
+            "finetune-qlora",
+            &[DATA[0], ("evaluation.images", "[\"a\",\"b\",\"c\"]")],
+            &["one picture for all"],
+        ),
         (
             "pretrain",
             &[DATA[0], ("data.validation_file", "v.json"), ("data.validation_fraction", "0.1")],
@@ -131,8 +153,14 @@ fn bad_overrides_name_place_key_and_range() {
         (set("lr=2"), "`lr.projector` is `2`, but should be a number from 0.0 to 1.0"),
         (set("data.square=stretch"), "one of pad, crop"),
         (set("tune.projector.mode=lora"), "one of frozen, full"),
-        (Overrides::default().set_flag("batch", Some("x")).unwrap_err().to_string(), "--batch: `train.batch` is `x`"),
-        (Overrides::default().set_flag("bach", Some("1")).unwrap_err().to_string(), "did you mean `train.batch`"),
+        (
+            Overrides::default().set_flag("batch", Some("x")).unwrap_err().to_string(),
+            "--batch: `train.batch` is `x`",
+        ),
+        (
+            Overrides::default().set_flag("bach", Some("1")).unwrap_err().to_string(),
+            "did you mean `train.batch`",
+        ),
         (toml("[train]\nbatch = '3'"), "my.toml: `train.batch` is \"3\""),
         (toml("[train]\nbatches = 3"), "my.toml: there is no key `train.batches`"),
         (toml("[train"), "`my.toml` is not a valid plan"),
@@ -162,7 +190,10 @@ fn plan_files_read_back_and_serve_as_configuration() {
         assert_eq!(RunPlan::from_toml("plan.toml", &text).unwrap(), plan, "{text}");
         assert_eq!(RunPlan::from_toml("plan.toml", &text).unwrap().to_toml(), text);
         let config = Overrides::from_toml("plan.toml", &text).unwrap();
-        assert_eq!((config.preset.as_deref(), config.recipe.as_deref()), (Some(plan.preset()), Some(plan.recipe())));
+        assert_eq!(
+            (config.preset.as_deref(), config.recipe.as_deref()),
+            (Some(plan.preset()), Some(plan.recipe()))
+        );
         let preset = Preset::find(plan.preset(), None).unwrap();
         let recipe = Recipe::find(plan.recipe(), None).unwrap();
         assert_eq!(resolve(&preset, &recipe, &config).unwrap(), plan);
@@ -195,9 +226,22 @@ fn parse_arguments(words: &[String]) -> Overrides {
 fn the_command_line_makes_the_same_plan() {
     let rows: &[&[(&str, &str)]] = &[
         &[],
-        &[("lr", "5e-5"), ("train.batch", "3"), ("data.skip_bad_rows", "true"), ("data.system", "-x it's $1")],
-        &[("train.activation_checkpointing", "false"), ("evaluation.prompts", "[\"a b\", \"c\"]"), ("model.select_layer", "-3")],
-        &[("data.group_by_length", "false"), ("tune.llm.targets", "[\"wo\", \"w1\"]"), ("model.llm", "my models/x")],
+        &[
+            ("lr", "5e-5"),
+            ("train.batch", "3"),
+            ("data.skip_bad_rows", "true"),
+            ("data.system", "-x it's $1"),
+        ],
+        &[
+            ("train.activation_checkpointing", "false"),
+            ("evaluation.prompts", "[\"a b\", \"c\"]"),
+            ("model.select_layer", "-3"),
+        ],
+        &[
+            ("data.group_by_length", "false"),
+            ("tune.llm.targets", "[\"wo\", \"w1\"]"),
+            ("model.llm", "my models/x"),
+        ],
     ];
     for pairs in rows {
         let made = plan("internlm2-chat-1_8b", "finetune-qlora", pairs);
@@ -207,7 +251,8 @@ fn the_command_line_makes_the_same_plan() {
         assert_eq!(resolve(&preset, &recipe, &overrides).unwrap(), made, "{}", made.to_command());
     }
     let made = plan("demo", "pretrain", &[("seed", "3"), ("data.system", "a b")]);
-    let expected = "eyewright train --preset demo --recipe pretrain --seed 3 --data d/rows.json --system 'a b'";
+    let expected =
+        "eyewright train --preset demo --recipe pretrain --seed 3 --data d/rows.json --system 'a b'";
     assert_eq!(made.to_command(), expected);
 }
 
@@ -216,7 +261,10 @@ fn fingerprints_follow_what_decides_training() {
     let here = plan("demo", "pretrain", &[]);
     let rows = [
         (plan("demo", "pretrain", &[("checkpoint.every", "7"), ("data.workers", "0")]), vec![]),
-        (plan("demo", "pretrain", &[("seed", "7"), ("lr", "0.5")]), vec!["seed", "lr.projector", "lr.llm", "lr.tower"]),
+        (
+            plan("demo", "pretrain", &[("seed", "7"), ("lr", "0.5")]),
+            vec!["seed", "lr.projector", "lr.llm", "lr.tower"],
+        ),
     ];
     for (there, expected) in rows {
         assert_eq!(here.fingerprint() == there.fingerprint(), expected.is_empty());
@@ -275,7 +323,10 @@ fn forecasts_add_up_by_hand() {
     // Masters and a copy that computes.
     let full = memory("internlm2-chat-1_8b", "finetune-full", &[], Platform::Cuda);
     assert_eq!(full.llm.weights, 6 * 1_889_110_016);
-    assert_eq!(memory("internlm2-chat-1_8b", "finetune-full", &[], Platform::Cpu).llm.weights, 4 * 1_889_110_016);
+    assert_eq!(
+        memory("internlm2-chat-1_8b", "finetune-full", &[], Platform::Cpu).llm.weights,
+        4 * 1_889_110_016
+    );
 }
 
 #[test]

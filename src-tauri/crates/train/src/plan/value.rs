@@ -28,7 +28,8 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number:?}"),
             Self::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
             Self::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| toml::Value::from(item.as_str()).to_string()).collect();
+                let items: Vec<_> =
+                    items.iter().map(|item| toml::Value::from(item.as_str()).to_string()).collect();
                 write!(f, "[{}]", items.join(", "))
             }
         }
@@ -93,7 +94,9 @@ impl Kind {
             (Self::Integer(..), toml::Value::Integer(number)) => Value::Integer(*number),
             (Self::Number(..), toml::Value::Float(number)) => Value::Number(*number),
             (Self::Number(..), toml::Value::Integer(number)) => Value::Number(*number as f64),
-            (Self::Text | Self::Path | Self::Choice(_), toml::Value::String(text)) => Value::Text(text.clone()),
+            (Self::Text | Self::Path | Self::Choice(_), toml::Value::String(text)) => {
+                Value::Text(text.clone())
+            }
             (Self::List, toml::Value::Array(items)) => {
                 let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
                 Value::List(texts.collect::<Option<_>>()?)

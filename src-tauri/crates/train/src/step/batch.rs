@@ -156,7 +156,13 @@ impl Layout {
         Ok(layout)
     }
 
-    fn add(&mut self, index: usize, row: &Row, picture_tokens: usize, vocab: usize) -> Result<(), BatchError> {
+    fn add(
+        &mut self,
+        index: usize,
+        row: &Row,
+        picture_tokens: usize,
+        vocab: usize,
+    ) -> Result<(), BatchError> {
         let start = index * self.longest;
         let mut at = start;
         let mut labels = row.labels.iter();
@@ -233,7 +239,12 @@ mod tests {
     #[test]
     fn an_example_becomes_a_row() {
         let example = EncodedExample {
-            tokens: vec![ExampleToken::Text(1), ExampleToken::Image(0), ExampleToken::Text(2), ExampleToken::Text(3)],
+            tokens: vec![
+                ExampleToken::Text(1),
+                ExampleToken::Image(0),
+                ExampleToken::Text(2),
+                ExampleToken::Text(3),
+            ],
             labels: vec![None, None, None, Some(3)],
             ..EncodedExample::default()
         };

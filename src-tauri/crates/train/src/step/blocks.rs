@@ -57,7 +57,8 @@ impl Blocks<'_> {
         }
         let decoder = &mut self.model.decoder;
         let mut blocks = 0..decoder.config().layers;
-        blocks.find(|index| any_trained(|visit| decoder.each_trainable_at(DecoderPlace::Block(*index), visit)))
+        blocks
+            .find(|index| any_trained(|visit| decoder.each_trainable_at(DecoderPlace::Block(*index), visit)))
     }
 
     /// The last block's output, outside any graph, and what the way back needs.
@@ -66,7 +67,9 @@ impl Blocks<'_> {
         let mut x = embeddings;
         if let (false, Some(_)) = (self.checkpointing, lowest) {
             for index in 0..self.count() {
-                self.model.decoder.each_trainable_at(DecoderPlace::Block(index), &mut |weight| weight.track());
+                self.model
+                    .decoder
+                    .each_trainable_at(DecoderPlace::Block(index), &mut |weight| weight.track());
             }
             let leaf = graph_leaf(x, self.wants_embeddings());
             let top = (0..self.count()).fold(leaf.clone(), |x, index| self.block(index, x));
@@ -117,6 +120,8 @@ impl Blocks<'_> {
 
     fn collect(&mut self, index: usize, tape: &mut Tape) {
         let decoder = &mut self.model.decoder;
-        collect(Part::Llm, tape, self.sums, |visit| decoder.each_trainable_at(DecoderPlace::Block(index), visit));
+        collect(Part::Llm, tape, self.sums, |visit| {
+            decoder.each_trainable_at(DecoderPlace::Block(index), visit)
+        });
     }
 }

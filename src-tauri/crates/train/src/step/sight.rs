@@ -92,12 +92,16 @@ pub(super) fn tower_is_trained(eye: &mut VisionEye) -> bool {
     any_trained(|visit| eye.tower.each_trainable(visit))
 }
 
-
 /// Adds the gradients of projector and tower to `sums`.
 ///
 /// # Shapes
 /// - d_features: `[pictures, tokens, hidden]`, of the projector's output
-pub(super) fn differentiate_eye(eye: &mut VisionEye, sight: Sight, d_features: Tensor<3>, sums: &mut Gradients) {
+pub(super) fn differentiate_eye(
+    eye: &mut VisionEye,
+    sight: Sight,
+    d_features: Tensor<3>,
+    sums: &mut Gradients,
+) {
     let Sight { pixels, mut inputs, last, .. } = sight;
     let lowest = lowest_trained(eye).filter(|_| pixels.is_some());
     eye.projector.each_trainable(&mut |weight| weight.track());

@@ -243,7 +243,8 @@ impl Trainer {
         let layouts = self.layouts(micro_batches)?;
         let learned: Vec<usize> = layouts.iter().map(|layout| layout.learned.len()).collect();
         let supervised_tokens: usize = learned.iter().sum();
-        let scale = if self.model.decoder.dtype() == DType::F16 { self.progress.loss_scale.scale() } else { 1.0 };
+        let scale =
+            if self.model.decoder.dtype() == DType::F16 { self.progress.loss_scale.scale() } else { 1.0 };
         let gradients = self.accumulate(micro_batches, &layouts, scale / supervised_tokens as f64);
         self.drop_out(None);
         let (sums, gradients) = gradients?;
@@ -294,7 +295,9 @@ impl Trainer {
         };
         let layouts: Vec<Layout> = micro_batches.iter().enumerate().map(of).collect::<Result<_, _>>()?;
         if layouts.iter().all(|layout| layout.learned.is_empty()) {
-            return Err(StepError::NothingToLearn { rows: micro_batches.iter().map(|batch| batch.rows.len()).sum() });
+            return Err(StepError::NothingToLearn {
+                rows: micro_batches.iter().map(|batch| batch.rows.len()).sum(),
+            });
         }
         Ok(layouts)
     }
