@@ -8,6 +8,7 @@ mod nf4;
 mod scales;
 mod weight;
 
+pub use scales::table as scale_table;
 pub use weight::{Nf4Parts, Nf4Weight};
 
 /// How the frozen linear maps of a language model's blocks are stored; the head and the embeddings never

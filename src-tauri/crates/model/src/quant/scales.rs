@@ -42,7 +42,7 @@ pub(super) fn quantise(scales: &[f32]) -> DoubleScales {
 
 /// The 256 numbers that the codes stand for, ascending: per power of ten from 1e-6 to 1, twice as many equal
 /// steps as for the one before, on both sides of 0; and 0 and 1.
-pub(super) fn table() -> [f32; 256] {
+pub fn table() -> [f32; 256] {
     let mut table = [0.0; 256];
     let mut end = 0;
     for exponent in 0..7 {
