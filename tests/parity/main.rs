@@ -2,6 +2,8 @@
 //!
 //! The goldens were written by transformers and peft, see `tests/golden/PROVENANCE.md`.
 
+#![allow(clippy::unwrap_used)] // a failed step of a test is a failed test
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor};

@@ -228,15 +228,15 @@ def run(mode, parts, batches, pixels):
 def make():
     parts = networks()
     batches, pixels = rows()
-    write_tensors("llm.safetensors", parts["llm"].state_dict())
-    write_tensors("tower.safetensors", {old_name(k): v for k, v in parts["tower"].state_dict().items()})
-    write_tensors("projector.safetensors", parts["projector"].state_dict())
-    write_tensors("pixels.safetensors", {"pixels": pixels})
+    write_tensors("start_llm.safetensors", parts["llm"].state_dict())
+    write_tensors("start_tower.safetensors", {old_name(k): v for k, v in parts["tower"].state_dict().items()})
+    write_tensors("start_projector.safetensors", parts["projector"].state_dict())
+    write_tensors("start_pixels.safetensors", {"pixels": pixels})
     results = {}
     for mode in RATES:
         start, weights, results[mode] = run(mode, parts, batches, pixels)
         if mode == "lora":
-            write_tensors("lora_start.safetensors", start)
+            write_tensors("start_lora.safetensors", start)
         if mode != "full_tied":  # its losses say enough
-            write_tensors(f"{mode}.safetensors", weights)
+            write_tensors(f"trained_{mode}.safetensors", weights)
     write_json("runs.json", {"llm": LLM, "tower": TOWER, "batches": batches, "runs": results})

@@ -71,7 +71,8 @@ mod tests {
         let values: Vec<f32> = (0..BLOCK).map(|i| 2.0 * CODEBOOK[i % 16]).collect();
         let (packed, absmax) = quantise(&values);
         assert_eq!(absmax, [2.0]);
-        let expected: Vec<u8> = (0..BLOCK as u8 / 2).map(|i| ((2 * i % 16) << 4) | ((2 * i + 1) % 16)).collect();
+        let expected: Vec<u8> =
+            (0..BLOCK as u8 / 2).map(|i| ((2 * i % 16) << 4) | ((2 * i + 1) % 16)).collect();
         assert_eq!(packed, expected);
     }
 

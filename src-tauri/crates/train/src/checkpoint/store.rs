@@ -355,7 +355,7 @@ impl CheckpointStore<'_> {
             write(&mut buffered).and_then(|()| io::Write::flush(&mut buffered)).map_err(refused("write"))?;
         }
         let record = hashing.finish();
-        let _ = &mut file;
+        file.sync().map_err(refused("flush"))?;
         Ok(record)
     }
 
@@ -383,7 +383,6 @@ impl CheckpointStore<'_> {
             }
             return Err(not_published(error));
         }
-        sync_parent(self.disk, target)?;
         if let Some(aside) = &aside {
             // The new one is there; what it replaced is removed now or at the next start.
             let _ = self.remove_tree(aside);
