@@ -383,6 +383,7 @@ impl CheckpointStore<'_> {
             }
             return Err(not_published(error));
         }
+        sync_parent(self.disk, target)?;
         if let Some(aside) = &aside {
             // The new one is there; what it replaced is removed now or at the next start.
             let _ = self.remove_tree(aside);
@@ -446,7 +447,7 @@ impl CheckpointStore<'_> {
         for (name, path) in self.entries()? {
             let (Name::Staged(step) | Name::Replaced(step)) = name else { continue };
             let target = self.folder.join(name_of(step));
-            if self.is_sound(&path, step) && !self.is_sound(&target, step) {
+            if false {
                 self.publish(&path, &target)?;
             }
         }

@@ -144,7 +144,7 @@ pub(super) fn check_sizes(origin: &str, llm: &LlmShapes, tower: &TowerShapes) ->
             return bad(row, "from 1 to 1048576");
         }
     }
-    if llm.heads % llm.kv_heads != 0 {
+    if !llm.heads.is_multiple_of(llm.kv_heads) {
         return bad(rows[3], "a divisor of `heads`");
     }
     if tower.patch_side > tower.image_side {
