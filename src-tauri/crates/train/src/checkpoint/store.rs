@@ -447,7 +447,7 @@ impl CheckpointStore<'_> {
         for (name, path) in self.entries()? {
             let (Name::Staged(step) | Name::Replaced(step)) = name else { continue };
             let target = self.folder.join(name_of(step));
-            if false {
+            if self.is_sound(&path, step) && !self.is_sound(&target, step) {
                 self.publish(&path, &target)?;
             }
         }
