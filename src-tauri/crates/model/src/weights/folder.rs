@@ -43,7 +43,7 @@ pub(super) fn is_weights_file(path: &Path) -> bool {
     matches!(Format::of(path), Some(Format::Safetensors | Format::Torch))
 }
 
-/// The file to open for a folder.
+/// The file to open for a folder: a known name, or the only file with tensors in it (XTuner's `iter_2181.pth`).
 pub(super) fn find_weights(folder: &Path) -> Result<PathBuf, WeightsError> {
     if let Some(path) = CANDIDATES.iter().map(|name| folder.join(name)).find(|path| path.is_file()) {
         return Ok(path);
@@ -54,11 +54,13 @@ pub(super) fn find_weights(folder: &Path) -> Result<PathBuf, WeightsError> {
         file: folder.to_owned(),
         source,
     })?;
-    let mut found: Vec<String> = entries
-        .flatten()
-        .take(LISTED)
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
+    let paths: Vec<PathBuf> = entries.flatten().take(LISTED).map(|entry| entry.path()).collect();
+    let mut weights = paths.iter().filter(|path| path.is_file() && is_weights_file(path));
+    if let (Some(only), None) = (weights.next(), weights.next()) {
+        return Ok(only.clone());
+    }
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let mut found: Vec<String> = paths.iter().filter_map(name).collect();
     found.sort_unstable();
     Err(WeightsError::NoWeights { folder: folder.to_owned(), found, expected: CANDIDATES })
 }
