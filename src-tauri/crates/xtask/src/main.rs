@@ -1,4 +1,4 @@
-//! The commands a developer types: `cargo xtask run`, `test`, `ci`, `tidy`.
+//! The commands a developer types: `cargo xtask run`, `test`, `ci`, `tidy`, `codegen`.
 //!
 //! This file reads the command word and hands over; what a command does is in the file of its name.
 
@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer reads what this program prints")]
 
 mod ci;
+mod codegen;
 mod packages;
 mod run;
 mod step;
@@ -21,7 +22,8 @@ const USAGE: &str = "\
 cargo xtask run [ARGS]     build Eyewright and start it; ARGS are handed to the program
 cargo xtask test [FILTER]  install or name missing Debian packages, then run the test suites
 cargo xtask ci             format, tidy, lints, documentation and tests: what must pass before a change is merged
-cargo xtask tidy           check the invariants of the tree that no compiler checks";
+cargo xtask tidy           check the invariants of the tree that no compiler checks
+cargo xtask codegen        write the TypeScript bindings of the protocol; --check says whether they are current";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +43,8 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
         ["test"] => test::test(&workspace::root()?, None),
         ["test", filter] if !filter.starts_with('-') => test::test(&workspace::root()?, Some(filter)),
         ["ci"] => ci::ci(&workspace::root()?),
+        ["codegen"] => codegen::codegen(&workspace::root()?, false),
+        ["codegen", "--check"] => codegen::codegen(&workspace::root()?, true),
         ["tidy"] => tidy::tidy(&workspace::root()?),
         [] | ["help" | "-h" | "--help", ..] => {
             println!("{USAGE}");

@@ -1,5 +1,6 @@
 //! Which rules are there? One row per rule; each rule is explained in its own file.
 
+mod bindings;
 mod direction;
 mod golden;
 mod headers;
@@ -20,6 +21,7 @@ pub(crate) type Rule = fn(&Tree) -> Vec<Finding>;
 pub(crate) const RULES: &[(&str, Rule)] = &[
     ("dependency-direction", direction::crates_point_down),
     ("window-crate", direction::window_framework_stays_in_the_window),
+    ("bindings", bindings::bindings_are_current),
     ("inheritance", inheritance::packages_inherit),
     ("one-version", inheritance::one_version_per_dependency),
     ("header", headers::files_begin_with_a_header),

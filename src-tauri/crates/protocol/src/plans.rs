@@ -1,0 +1,194 @@
+//! Plans: recipe × preset × what the user changed, seen before anything starts.
+
+use std::collections::BTreeMap;
+
+words! {
+    /// One of LLaVA's two stages.
+    StageWord {
+        /// The projector learns to speak to the language model.
+        Pretrain,
+        /// The model learns to follow instructions about pictures.
+        Finetune,
+    }
+
+    /// Who decided a value.
+    SourceWord {
+        /// The recipe.
+        Recipe,
+        /// The preset.
+        Preset,
+        /// The user.
+        User,
+        /// It follows from other values.
+        Derived,
+    }
+}
+
+request! {
+    /// A run as the wizard holds it.
+    RunDraft {
+        /// The recipe.
+        pub recipe: String,
+        /// The preset.
+        pub preset: String,
+        /// What the user changed: key of the plan to value, as `--set` takes it.
+        pub values: BTreeMap<String, String>,
+        /// A name for the run; made from recipe and data if absent.
+        pub name: Option<String>,
+        /// Where to compute, such as `auto` or `cuda:0`; that of the settings if absent.
+        pub device: Option<String>,
+    }
+
+    /// A draft to look at.
+    PreviewRun {
+        /// The draft.
+        pub draft: RunDraft,
+        /// An earlier draft that runs first and whose projector this one starts from.
+        pub after: Option<RunDraft>,
+    }
+
+    /// TOML text of a plan or of overrides.
+    ReadDraft {
+        /// The text.
+        pub toml: String,
+    }
+}
+
+happenings! {
+    /// What may stand behind a key of a plan.
+    FieldKind {
+        /// Yes or no.
+        Flag,
+        /// A whole number within bounds; a bound is absent where there is none worth showing.
+        Integer {
+            /// Smallest.
+            min: Option<f64>,
+            /// Largest.
+            max: Option<f64>,
+        },
+        /// A number within bounds.
+        Number {
+            /// Smallest.
+            min: Option<f64>,
+            /// Largest.
+            max: Option<f64>,
+        },
+        /// Text.
+        Text,
+        /// A path or a repository.
+        Path,
+        /// One of these words.
+        Choice {
+            /// The words.
+            words: Vec<String>,
+        },
+        /// Several texts, written as a TOML list.
+        List,
+    }
+}
+
+reply! {
+    /// What a stage does.
+    RecipeCard {
+        /// Its name.
+        pub name: String,
+        /// One line about it.
+        pub summary: String,
+        /// Its stage.
+        pub stage: StageWord,
+    }
+
+    /// One key of a plan.
+    PlanRow {
+        /// The key, such as `lr.projector`.
+        pub key: String,
+        /// The flag that means the same, without dashes; empty if there is none.
+        pub flag: String,
+        /// What may stand here.
+        pub kind: FieldKind,
+        /// The value, as `values` of a draft would give it.
+        pub value: String,
+        /// The value without the user's change.
+        pub recommended: String,
+        /// Who decided.
+        pub source: SourceWord,
+        /// What it does, in one line.
+        pub advice: String,
+    }
+
+    /// Something about a draft that matters before Start.
+    PlanProblem {
+        /// Whether it prevents Start.
+        pub blocks: bool,
+        /// The key it is about.
+        pub key: Option<String>,
+        /// What it is.
+        pub message: String,
+        /// What to do.
+        pub hint: Option<String>,
+    }
+
+    /// Memory of one part in bytes.
+    MemoryPart {
+        /// `language model`, `tower`, `projector`, `logits` or `workspace`.
+        pub part: String,
+        /// Stored numbers.
+        pub weights: u64,
+        /// The optimiser's moments.
+        pub optimiser: u64,
+        /// Gradients.
+        pub gradients: u64,
+        /// What the backward pass needs.
+        pub activations: u64,
+    }
+
+    /// The forecast beside the device.
+    MemoryBar {
+        /// Part by part.
+        pub parts: Vec<MemoryPart>,
+        /// In all.
+        pub total: u64,
+        /// What the device has; absent where it does not tell.
+        pub device_memory: Option<u64>,
+        /// The device's name.
+        pub device_name: String,
+        /// Whether it fits; unknown without the device's memory.
+        pub fits: Option<bool>,
+    }
+
+    /// One click that makes a plan smaller.
+    PlanFix {
+        /// What it does, in words.
+        pub about: String,
+        /// Values to put into the draft.
+        pub values: BTreeMap<String, String>,
+        /// The forecast with them.
+        pub total: u64,
+    }
+
+    /// A draft, resolved.
+    RunPreview {
+        /// Every key; empty when it cannot be resolved, and `problems` says why.
+        pub rows: Vec<PlanRow>,
+        /// Its stage.
+        pub stage: Option<StageWord>,
+        /// The equal command line.
+        pub command: String,
+        /// The plan as TOML.
+        pub toml: String,
+        /// Memory.
+        pub memory: Option<MemoryBar>,
+        /// One-click ways to fit, when it does not.
+        pub fixes: Vec<PlanFix>,
+        /// Steps of the run, when the data set's rows are known.
+        pub steps: Option<u64>,
+        /// Rows it trains on.
+        pub rows_total: Option<u64>,
+        /// Numbers that are trained.
+        pub trained_parameters: Option<u64>,
+        /// What is wrong or worth knowing.
+        pub problems: Vec<PlanProblem>,
+        /// Whether Start may be pressed.
+        pub ready: bool,
+    }
+}
