@@ -46,6 +46,7 @@ pub struct PartReport {
 /// # Errors
 /// If a part is missing, damaged, or made for another one: that is the answer to "do they fit together?".
 pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
+    let (paths, _) = &paths.resolved()?;
     let files = StackFiles::find(paths)?;
     let llm = &files.llm.config;
     let count = |checkpoint: &eyewright_model::weights::Checkpoint| -> u64 {

@@ -6,6 +6,7 @@ mod error;
 mod inspect;
 mod logits;
 mod open;
+pub mod training;
 
 pub use error::AppError;
 pub use eyewright_data::image::{DecodeLimits, Picture, SquareMode, open as open_picture};

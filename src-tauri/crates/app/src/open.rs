@@ -47,7 +47,7 @@ impl FromStr for Dtype {
 }
 
 impl Dtype {
-    fn on(self, open: &OpenDevice) -> Result<DType, AppError> {
+    pub(crate) fn on(self, open: &OpenDevice) -> Result<DType, AppError> {
         let (dtype, name) = match self {
             Self::Auto => return Ok(open.default_dtype()),
             Self::F32 => (DType::F32, "f32"),
@@ -95,9 +95,14 @@ pub struct OpenModel {
 /// # Errors
 /// Whatever is missing, damaged or does not fit, with its file and a next step.
 pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) -> Result<OpenModel, AppError> {
-    let files = StackFiles::find(&request.paths)?;
-    let tokenizer = Tokenizer::open(&request.paths.model)?;
-    let (template, template_reason) = choose_template(request, &tokenizer)?;
+    // A run of our own brings the paths of its base, its template and its square.
+    let (paths, trained) = request.paths.resolved()?;
+    let files = StackFiles::find(&paths)?;
+    let tokenizer = Tokenizer::open(&paths.model)?;
+    let (template, template_reason) = match (&request.template, &trained) {
+        (None, Some(trained)) => (ChatTemplate::named(&trained.template)?.clone(), "the run's".to_owned()),
+        _ => choose_template(request, &paths.model, &tokenizer)?,
+    };
     let processor = files.eye.as_ref().map(find_processor).transpose()?;
     let device = open_device(request.device)?;
     let dtype = request.dtype.on(&device)?;
@@ -108,9 +113,10 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
         progress(done, total);
     })?;
     // llava-hf's own processor cuts a square out; XTuner pads.
-    let square = request.square.unwrap_or(match files.kind {
-        StackKind::LlavaHf => SquareMode::CentreCrop,
-        StackKind::Parts | StackKind::LanguageModel => SquareMode::Pad,
+    let square = request.square.unwrap_or(match (&trained, files.kind) {
+        (Some(trained), _) if trained.square == "crop" => SquareMode::CentreCrop,
+        (None, StackKind::LlavaHf) => SquareMode::CentreCrop,
+        _ => SquareMode::Pad,
     });
     let bos = if request.xtuner_compatible { BosMode::XtunerCompatible } else { BosMode::Always };
     let model = ChatModel {
@@ -128,12 +134,12 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
 
 fn choose_template(
     request: &ModelRequest,
+    folder: &Path,
     tokenizer: &Tokenizer,
 ) -> Result<(ChatTemplate, String), AppError> {
     if let Some(name) = &request.template {
         return Ok((ChatTemplate::named(name)?.clone(), "asked for".into()));
     }
-    let folder = &request.paths.model;
     let json = ConfigFile::read(&folder.join("config.json"))?;
     let text = json.object("text_config")?;
     let model_type = text.as_ref().unwrap_or(&json).text("model_type")?;
@@ -149,9 +155,13 @@ fn choose_template(
 
 /// `preprocessor_config.json`, or transformers 5's `processor_config.json`, or CLIP's own values.
 fn find_processor(eye: &EyeFiles) -> Result<ImageProcessor, AppError> {
-    let expected = eye.tower.config.clip.image_side;
-    let own = eye.preprocessor.join("preprocessor_config.json");
-    let newer = eye.preprocessor.join("processor_config.json");
+    processor_for(&eye.preprocessor, eye.tower.config.clip.image_side)
+}
+
+/// How pictures are prepared for a tower that reads a square of `expected` pixels.
+pub(crate) fn processor_for(folder: &Path, expected: usize) -> Result<ImageProcessor, AppError> {
+    let own = folder.join("preprocessor_config.json");
+    let newer = folder.join("processor_config.json");
     let (file, config) = if own.is_file() {
         (own.clone(), read_processor(&own, None)?)
     } else if newer.is_file() && ConfigFile::read(&newer)?.get("image_processor").is_some() {

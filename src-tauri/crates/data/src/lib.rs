@@ -3,6 +3,7 @@
 //! Knows no tensors and no devices: what leaves this crate is token ids and plain `f32` pixels.
 
 pub mod conversation;
+pub mod dataset;
 pub mod image;
 pub mod template;
 pub mod tokenizer;

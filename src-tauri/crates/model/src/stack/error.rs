@@ -109,4 +109,26 @@ pub enum StackError {
         /// Hidden states of the tower.
         states: usize,
     },
+    /// The description in a checkpoint of our own.
+    #[error("`{}` cannot be used: {reason}", file.display())]
+    Trained {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A projector of another depth than asked for.
+    #[error(
+        "the projector in `{}` has {found} linear layer(s), the plan asks for {expected}; \
+         set `model.projector_depth={found}`",
+        projector.display()
+    )]
+    ProjectorDepth {
+        /// The projector.
+        projector: PathBuf,
+        /// Its layers.
+        found: usize,
+        /// The plan's.
+        expected: usize,
+    },
 }

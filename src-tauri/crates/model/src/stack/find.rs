@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::StackError;
+use super::{StackError, TrainedModel, TrainedPart, trained::TRAINED};
 use crate::{
     adapter::{Adapter, AdapterConfig},
     clip::{ClipConfig, FeatureSelect, TowerConfig},
@@ -18,12 +18,13 @@ use crate::{
 /// Where the user says the parts are.
 #[derive(Clone, Debug, Default)]
 pub struct StackPaths {
-    /// A language model's folder, or a complete llava-hf folder.
+    /// A language model's folder, a complete llava-hf folder, or a run of our own (or one of its checkpoints).
     pub model: PathBuf,
     /// A CLIP folder, unless another folder brings the tower.
     pub visual_encoder: Option<PathBuf>,
     /// A folder as XTuner exports it (`projector/`, `llm_adapter/`, `visual_encoder_adapter/`,
-    /// `visual_encoder/`), a bare projector folder, or a `.pth`/`.bin` file with a projector in it.
+    /// `visual_encoder/`), a bare projector folder, a `.pth`/`.bin` file with a projector in it, or a run of our
+    /// own (or one of its checkpoints).
     pub llava: Option<PathBuf>,
     /// Which hidden state of the tower is read; LLaVA's is -2.
     pub visual_select_layer: Option<i64>,
@@ -75,6 +76,30 @@ pub struct StackFiles {
     pub llm_adapter: Option<Adapter>,
     /// LoRA beside the tower.
     pub tower_adapter: Option<Adapter>,
+    /// What a run of our own says about its model.
+    pub trained: Option<TrainedModel>,
+}
+
+impl StackPaths {
+    /// The same paths, where a run of our own that stands for the whole model is replaced by its base and its
+    /// checkpoint; and what the run says about its model.
+    ///
+    /// # Errors
+    /// A run without a checkpoint, or one that is damaged.
+    pub fn resolved(&self) -> Result<(Self, Option<TrainedModel>), StackError> {
+        if let Some((trained, folder)) = TrainedModel::find(&self.model)? {
+            if self.llava.is_some() {
+                return Err(StackError::Complete { path: self.model.clone() });
+            }
+            let paths = Self { model: trained.llm.clone(), llava: Some(folder), ..self.clone() };
+            return Ok((paths, Some(trained)));
+        }
+        let found = self.llava.as_deref().map(TrainedModel::find).transpose()?.flatten();
+        Ok(match found {
+            Some((trained, folder)) => (Self { llava: Some(folder), ..self.clone() }, Some(trained)),
+            None => (self.clone(), None),
+        })
+    }
 }
 
 impl StackFiles {
@@ -83,6 +108,7 @@ impl StackFiles {
     /// # Errors
     /// If a part is missing, damaged, or made for another one.
     pub fn find(paths: &StackPaths) -> Result<Self, StackError> {
+        let (paths, trained) = &paths.resolved()?;
         for path in
             [Some(&paths.model), paths.visual_encoder.as_ref(), paths.llava.as_ref()].into_iter().flatten()
         {
@@ -91,7 +117,9 @@ impl StackFiles {
             }
         }
         let json = ConfigFile::read(&paths.model.join("config.json"))?;
-        let stack = if json.text("model_type")? == Some("llava") {
+        let stack = if let Some(trained) = trained {
+            find_trained(paths, &json, trained)?
+        } else if json.text("model_type")? == Some("llava") {
             if paths.llava.is_some() || paths.visual_encoder.is_some() {
                 return Err(StackError::Complete { path: paths.model.clone() });
             }
@@ -182,19 +210,13 @@ fn find_llava_hf(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, St
         }),
         llm_adapter: None,
         tower_adapter: None,
+        trained: None,
     })
 }
 
 fn find_parts(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, StackError> {
-    let checkpoint = Arc::new(Checkpoint::open(&paths.model)?);
-    let keys = KeyMap::of_language_model(&checkpoint).ok_or_else(|| StackError::NoPart {
-        path: paths.model.clone(),
-        part: "language model",
-        hint: "give the folder of a chat model in Hugging Face form",
-    })?;
-    let llm = PartFiles { config: DecoderConfig::from_config(json)?, checkpoint, keys };
-    let mut stack =
-        StackFiles { kind: StackKind::LanguageModel, llm, eye: None, llm_adapter: None, tower_adapter: None };
+    let llm = find_llm(&paths.model, json)?;
+    let mut stack = reading_only(llm);
     let Some(llava) = &paths.llava else {
         return match &paths.visual_encoder {
             Some(tower) => Err(StackError::NoProjector { tower: tower.clone() }),
@@ -226,7 +248,84 @@ fn find_parts(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, Stack
     Ok(stack)
 }
 
-fn find_tower(folder: &Path, layer: Option<i64>) -> Result<PartFiles<TowerConfig>, StackError> {
+fn reading_only(llm: PartFiles<DecoderConfig>) -> StackFiles {
+    StackFiles {
+        kind: StackKind::LanguageModel,
+        llm,
+        eye: None,
+        llm_adapter: None,
+        tower_adapter: None,
+        trained: None,
+    }
+}
+
+/// The base of a run of our own, with what the run has trained in its place.
+fn find_trained(
+    paths: &StackPaths,
+    json: &ConfigFile,
+    trained: &TrainedModel,
+) -> Result<StackFiles, StackError> {
+    let folder = paths.llava.as_deref().unwrap_or(&paths.model);
+    let file = folder.join(TRAINED);
+    let checkpoint = Arc::new(Checkpoint::open(&file)?);
+    let layer = paths.visual_select_layer.or(Some(trained.select_layer));
+    let mut stack = if json.text("model_type")? == Some("llava") {
+        find_llava_hf(&StackPaths { visual_select_layer: layer, ..paths.clone() }, json)?
+    } else {
+        reading_only(find_llm(&paths.model, json)?)
+    };
+    if let Some(tower) = paths.visual_encoder.as_ref().or(trained.tower.as_ref()) {
+        if !tower.exists() {
+            return Err(StackError::NotFound { path: tower.clone() });
+        }
+        let (tower, preprocessor) = (find_tower(tower, layer)?, tower.clone());
+        let projector = find_projector(&TrainedModel::projector_file(folder))?;
+        stack.kind = StackKind::Parts;
+        stack.eye = Some(EyeFiles { tower, projector, preprocessor });
+    } else if let Some(eye) = &mut stack.eye {
+        eye.projector = find_projector(&TrainedModel::projector_file(folder))?;
+    }
+    let no = |part| StackError::NoPart {
+        path: file.clone(),
+        part,
+        hint: "the checkpoint does not hold what its model.json says; use another one",
+    };
+    match trained.llm_part {
+        TrainedPart::Frozen => {}
+        TrainedPart::Full => {
+            stack.llm.keys = KeyMap::of_language_model(&checkpoint).ok_or_else(|| no("language model"))?;
+            stack.llm.checkpoint = checkpoint.clone();
+        }
+        TrainedPart::Lora { alpha, .. } => stack.llm_adapter = adapter_in_pth(&file, "llm.", alpha)?,
+    }
+    if let Some(eye) = &mut stack.eye {
+        match trained.tower_part {
+            TrainedPart::Frozen => {}
+            TrainedPart::Full => {
+                eye.tower.keys = KeyMap::of_tower(&checkpoint).ok_or_else(|| no("vision tower"))?;
+                eye.tower.checkpoint = checkpoint;
+            }
+            TrainedPart::Lora { alpha, .. } => {
+                stack.tower_adapter = adapter_in_pth(&file, "visual_encoder.", alpha)?;
+            }
+        }
+    }
+    stack.trained = Some(trained.clone());
+    Ok(stack)
+}
+
+/// The language model of a folder that is no llava-hf.
+pub(super) fn find_llm(folder: &Path, json: &ConfigFile) -> Result<PartFiles<DecoderConfig>, StackError> {
+    let checkpoint = Arc::new(Checkpoint::open(folder)?);
+    let keys = KeyMap::of_language_model(&checkpoint).ok_or_else(|| StackError::NoPart {
+        path: folder.to_owned(),
+        part: "language model",
+        hint: "give the folder of a chat model in Hugging Face form",
+    })?;
+    Ok(PartFiles { config: DecoderConfig::from_config(json)?, checkpoint, keys })
+}
+
+pub(super) fn find_tower(folder: &Path, layer: Option<i64>) -> Result<PartFiles<TowerConfig>, StackError> {
     let clip = ClipConfig::from_config(&ConfigFile::read(&folder.join("config.json"))?)?;
     let checkpoint = Arc::new(Checkpoint::open(folder)?);
     let keys = KeyMap::of_tower(&checkpoint).ok_or_else(|| StackError::NoPart {
@@ -239,10 +338,14 @@ fn find_tower(folder: &Path, layer: Option<i64>) -> Result<PartFiles<TowerConfig
     Ok(PartFiles { config, checkpoint, keys })
 }
 
-/// A projector's folder says what it is; a bare file's shapes do.
-fn find_projector(llava: &Path) -> Result<PartFiles<ProjectorConfig>, StackError> {
+/// A projector's folder says what it is; in a bare file, or in a whole llava-hf model, shapes do.
+pub(super) fn find_projector(llava: &Path) -> Result<PartFiles<ProjectorConfig>, StackError> {
     let inner = llava.join("projector");
-    let place = if inner.is_dir() { inner } else { llava.to_owned() };
+    let place = match TrainedModel::find(llava)? {
+        Some((_, folder)) => TrainedModel::projector_file(&folder),
+        None if inner.is_dir() => inner,
+        None => llava.to_owned(),
+    };
     let checkpoint = Arc::new(Checkpoint::open(&place)?);
     let no_projector = || StackError::NoPart {
         path: place.clone(),
@@ -251,10 +354,11 @@ fn find_projector(llava: &Path) -> Result<PartFiles<ProjectorConfig>, StackError
     };
     let keys = KeyMap::of_projector(&checkpoint).ok_or_else(no_projector)?;
     let json = place.join("config.json");
-    let config = if place.is_dir() && json.is_file() {
-        ProjectorConfig::from_config(&ConfigFile::read(&json)?)?
-    } else {
-        config_from_shapes(&checkpoint, keys).ok_or_else(no_projector)?
+    let json = (place.is_dir() && json.is_file()).then(|| ConfigFile::read(&json)).transpose()?;
+    let own = json.filter(|json| json.get("llm_hidden_size").is_some());
+    let config = match own {
+        Some(json) => ProjectorConfig::from_config(&json)?,
+        None => config_from_shapes(&checkpoint, keys).ok_or_else(no_projector)?,
     };
     Ok(PartFiles { config, checkpoint, keys })
 }

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use burn::tensor::{DType, Device};
 
-use super::{StackError, StackFiles, find::EyeFiles};
+use super::{PartFiles, StackError, StackFiles, find::EyeFiles};
 use crate::{
     adapter::Adapter,
+    clip::{TowerConfig, VisionTower},
     linear::Linear,
     llava::{Llava, VisionEye},
+    llm::{Decoder, DecoderConfig},
+    projector::{Projector, ProjectorConfig},
+    quant::Precision,
     weights::{KeyMap, Loader, load},
 };
 
@@ -36,9 +40,7 @@ impl StackFiles {
                 }),
             })?
         } else {
-            let decoder = load(&self.llm.checkpoint, device, dtype, progress, |loader| {
-                self.llm.config.init(loader.spelt(self.llm.keys))
-            })?;
+            let decoder = load_decoder(&self.llm, Precision::Dense, device, dtype, progress)?;
             let eye = self.eye.as_ref().map(|eye| load_eye(eye, device, dtype, progress)).transpose()?;
             Llava { decoder, eye }
         };
@@ -89,22 +91,83 @@ fn load_eye(
     dtype: DType,
     progress: &mut dyn FnMut(u64),
 ) -> Result<VisionEye, StackError> {
-    let tower = load(&eye.tower.checkpoint, device, dtype, progress, |loader| {
-        ignore(loader, TEXT_SIDE_OF_CLIP);
-        eye.tower.config.init(loader.spelt(eye.tower.keys))
-    })?;
-    let projector = load(&eye.projector.checkpoint, device, dtype, progress, |loader| {
-        ignore(loader, BESIDE_A_PROJECTOR);
-        eye.projector.config.init(loader.spelt(eye.projector.keys))
-    })?;
+    let tower = load_tower(&eye.tower, device, dtype, progress)?;
+    let projector = load_projector(&eye.projector, device, dtype, progress)?;
     Ok(VisionEye { tower, projector })
 }
 
-/// The other half of a full CLIP model.
-const TEXT_SIDE_OF_CLIP: &[&str] = &["text_model.", "text_projection.", "visual_projection.", "logit_scale"];
+pub(super) fn load_decoder(
+    files: &PartFiles<DecoderConfig>,
+    precision: Precision,
+    device: &Device,
+    dtype: DType,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Decoder, StackError> {
+    Ok(load(&files.checkpoint, device, dtype, progress, |loader| {
+        ignore(loader, BESIDE_A_DECODER);
+        files.config.init(loader.spelt(files.keys).stored_in(precision))
+    })?)
+}
 
-/// What an XTuner `.pth` or LLaVA's `non_lora_trainables.bin` holds beside the projector.
-const BESIDE_A_PROJECTOR: &[&str] = &["llm.", "visual_encoder.", "model.vision_tower."];
+pub(super) fn load_tower(
+    files: &PartFiles<TowerConfig>,
+    device: &Device,
+    dtype: DType,
+    progress: &mut dyn FnMut(u64),
+) -> Result<VisionTower, StackError> {
+    Ok(load(&files.checkpoint, device, dtype, progress, |loader| {
+        ignore(loader, BESIDE_A_TOWER);
+        files.config.init(loader.spelt(files.keys))
+    })?)
+}
+
+pub(super) fn load_projector(
+    files: &PartFiles<ProjectorConfig>,
+    device: &Device,
+    dtype: DType,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Projector, StackError> {
+    Ok(load(&files.checkpoint, device, dtype, progress, |loader| {
+        ignore(loader, BESIDE_A_PROJECTOR);
+        files.config.init(loader.spelt(files.keys))
+    })?)
+}
+
+/// What a checkpoint of our own, or a llava-hf model, holds beside the language model.
+const BESIDE_A_DECODER: &[&str] = &[
+    "projector.",
+    "visual_encoder.",
+    "vision_tower.",
+    "multi_modal_projector.",
+    "model.vision_tower.",
+    "model.multi_modal_projector.",
+];
+
+/// The other half of a full CLIP model, and what a checkpoint of our own or a llava-hf model holds beside it.
+const BESIDE_A_TOWER: &[&str] = &[
+    "text_model.",
+    "text_projection.",
+    "visual_projection.",
+    "logit_scale",
+    "llm.",
+    "projector.",
+    "language_model.",
+    "multi_modal_projector.",
+    "model.language_model.",
+    "model.multi_modal_projector.",
+    "lm_head.",
+];
+
+/// What an XTuner `.pth`, LLaVA's `non_lora_trainables.bin` or a llava-hf model holds beside the projector.
+const BESIDE_A_PROJECTOR: &[&str] = &[
+    "llm.",
+    "visual_encoder.",
+    "language_model.",
+    "vision_tower.",
+    "model.language_model.",
+    "model.vision_tower.",
+    "lm_head.",
+];
 
 fn ignore(loader: &mut Loader<'_>, prefixes: &[&str]) {
     loader.spelt(KeyMap::CANONICAL);

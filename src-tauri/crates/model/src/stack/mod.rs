@@ -5,6 +5,10 @@
 mod error;
 mod find;
 mod load;
+mod start;
+mod trained;
 
 pub use error::StackError;
 pub use find::{EyeFiles, PartFiles, StackFiles, StackKind, StackPaths};
+pub use start::{StartEye, StartFiles, StartPaths};
+pub use trained::{TrainedModel, TrainedPart};

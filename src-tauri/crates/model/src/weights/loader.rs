@@ -263,6 +263,20 @@ pub fn tensor_from<const D: usize>(
     Tensor::from_data(data, (device, dtype))
 }
 
+impl TensorBytes {
+    /// Its elements in another type of floats; as they are where the types agree or one is not a float.
+    pub fn in_dtype(self, dtype: StoredDtype) -> Vec<u8> {
+        let to = match dtype {
+            StoredDtype::F64 => DType::F64,
+            StoredDtype::F32 => DType::F32,
+            StoredDtype::F16 => DType::F16,
+            StoredDtype::BF16 => DType::BF16,
+            _ => return self.bytes,
+        };
+        if is_float(self.dtype) { converted(self, to) } else { self.bytes }
+    }
+}
+
 fn is_float(dtype: StoredDtype) -> bool {
     matches!(dtype, StoredDtype::F64 | StoredDtype::F32 | StoredDtype::F16 | StoredDtype::BF16)
 }

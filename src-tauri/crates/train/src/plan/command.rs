@@ -12,10 +12,20 @@ impl RunPlan {
 
     /// The words of [`RunPlan::to_command`], as a program gets them.
     pub fn to_arguments(&self) -> Vec<String> {
-        let mut words: Vec<String> =
-            ["eyewright", "train", "--preset", &self.preset, "--recipe", &self.recipe]
-                .map(str::to_owned)
-                .into();
+        let mut words = vec!["eyewright".to_owned(), "train".to_owned()];
+        // A model without a preset is found again by its folders.
+        if !self.preset.is_empty() {
+            words.extend(["--preset".to_owned(), self.preset.clone()]);
+        }
+        words.extend(["--recipe".to_owned(), self.recipe.clone()]);
+        let folders = ["model.llm", "model.tower"];
+        for row in self.rows().filter(|row| self.preset.is_empty() && row.source == Source::Preset) {
+            if let (true, Value::Text(text)) = (folders.contains(&row.field.key), row.value)
+                && !text.is_empty()
+            {
+                words.extend([format!("--{}", row.field.flag), text.clone()]);
+            }
+        }
         for row in self.rows().filter(|row| row.source == Source::User) {
             let text = match row.value {
                 Value::Text(text) => text.clone(),

@@ -151,7 +151,7 @@ pub const FIELDS: &[Field] = &[
         "model.tower",
         "tower",
         Kind::Path,
-        "The vision tower: a folder, or the name of a repository that has been downloaded.",
+        "The vision tower: a folder, or the name of a repository that has been downloaded; empty to train on text alone.",
     ),
     decides(
         "model.pretrained",

@@ -32,7 +32,7 @@ pub use parts::{
     CheckpointPlan, DataPlan, EarlyStopping, EvaluationPlan, Length, LoraPlan, ModelPlan, OptimiserPlan,
     PlanParts, ProjectorStart, Rates, SchedulePlan, Targets, TrainPlan, Tune, TunePlan, Validation,
 };
-pub use preset::Preset;
+pub use preset::{Parts, Preset};
 pub use recipe::Recipe;
 pub use resolved::Row;
 pub use run_plan::{Difference, RunPlan, resolve};

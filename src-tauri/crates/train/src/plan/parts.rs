@@ -82,7 +82,7 @@ pub enum Validation {
 pub struct ModelPlan {
     /// Folder or repository of the language model.
     pub llm: String,
-    /// Folder or repository of the tower.
+    /// Folder or repository of the tower; empty for a language model that only reads.
     pub tower: String,
     /// Where the projector starts.
     pub projector: ProjectorStart,
@@ -284,9 +284,9 @@ impl PlanParts {
             data: data(values)?,
             model: model(values)?,
             tune: TunePlan {
-                projector: tune(values, "tune.projector.mode", None)?,
+                projector: if_seeing(values, tune(values, "tune.projector.mode", None)?)?,
                 llm: tune(values, "tune.llm.mode", Some((LLM_LORA, values.flag("tune.llm.head")?)))?,
-                tower: tune(values, "tune.tower.mode", Some((TOWER_LORA, false)))?,
+                tower: if_seeing(values, tune(values, "tune.tower.mode", Some((TOWER_LORA, false)))?)?,
             },
             rates: Rates {
                 projector: values.number("lr.projector")?,
@@ -381,6 +381,11 @@ fn model(values: &Values) -> Result<ModelPlan, PlanError> {
         precision: values.choice("model.precision", Precision::from_word)?,
         quantisation: values.choice("model.quantisation", Quantisation::from_word)?,
     })
+}
+
+/// A part that is not there is not trained.
+fn if_seeing(values: &Values, tune: Tune) -> Result<Tune, PlanError> {
+    Ok(if values.text("model.tower")?.is_empty() { Tune::Frozen } else { tune })
 }
 
 /// Keys of rank, alpha, dropout and targets.

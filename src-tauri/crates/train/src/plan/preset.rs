@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::error::PlanError;
 use super::files;
 use super::settings::Settings;
-use super::shapes::{LlmShapes, TowerShapes, check_sizes};
+use super::shapes::{LlmShapes, Packing, TowerShapes, check_sizes};
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
@@ -47,6 +47,26 @@ pub struct Preset {
     /// Further values for some recipes, by the recipe's name.
     with_recipe: Vec<(String, Settings)>,
 }
+
+/// What a preset can be made of when there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'p> {
+    /// The language model's folder.
+    pub llm_folder: &'p str,
+    /// The tower's folder; empty for none.
+    pub tower_folder: &'p str,
+    /// Sizes of the language model.
+    pub llm: LlmShapes,
+    /// Sizes of the tower.
+    pub tower: Option<TowerShapes>,
+    /// Positions the language model was made for.
+    pub max_position: usize,
+    /// Name of the chat template.
+    pub template: &'p str,
+}
+
+/// XTuner trains with 2048 positions whatever the model could read.
+const LONGEST_WINDOW: usize = 2048;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +124,42 @@ impl Preset {
             llm: found.llm,
             tower: found.tower,
         })
+    }
+
+    /// A network that has no preset of its own, from the folders of its parts: named by nobody, with what a plan must
+    /// know of them. Without a tower it is a language model that only reads.
+    ///
+    /// # Errors
+    /// None that a caller could cause; the keys are those of the field table.
+    pub fn of_parts(parts: &Parts<'_>) -> Result<Self, PlanError> {
+        let Parts { llm_folder, tower_folder, llm, tower, max_position, template } = *parts;
+        let mut settings = Settings::default();
+        let mut set = |key: &str, text: &str| settings.set("the model's folders", key, text);
+        set("model.llm", llm_folder)?;
+        set("model.tower", tower_folder)?;
+        set("data.template", template)?;
+        set("data.window", &max_position.min(LONGEST_WINDOW).to_string())?;
+        // XTuner takes every linear layer but `lm_head`; InternLM2 calls its head `output`, so that it gets one.
+        set("tune.llm.head", if llm.packing == Packing::InternLm2 { "true" } else { "false" })?;
+        let none =
+            TowerShapes { hidden: 0, layers: 0, heads: 0, intermediate: 0, image_side: 0, patch_side: 0 };
+        Ok(Self {
+            name: String::new(),
+            summary: format!("The model in `{llm_folder}`"),
+            licence: String::new(),
+            sources: Vec::new(),
+            llm,
+            tower: tower.unwrap_or(none),
+            settings,
+            with_recipe: Vec::new(),
+        })
+    }
+
+    /// This preset with the sizes that the parts on disk really have.
+    pub fn with_shapes(mut self, llm: LlmShapes, tower: Option<TowerShapes>) -> Self {
+        self.llm = llm;
+        self.tower = tower.unwrap_or(self.tower);
+        self
     }
 
     /// What this preset says in place of a recipe, most general first.

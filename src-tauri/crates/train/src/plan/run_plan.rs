@@ -6,7 +6,7 @@ use super::Quantisation;
 use super::choices::Source;
 use super::error::PlanError;
 use super::overrides::Overrides;
-use super::parts::{LoraPlan, PlanParts, Tune, Validation};
+use super::parts::{LoraPlan, PlanParts, ProjectorStart, Tune, Validation};
 use super::preset::Preset;
 use super::recipe::Recipe;
 use super::resolved::{Row, Values};
@@ -100,6 +100,18 @@ impl RunPlan {
         Ok(Self { preset, recipe, values: values.accepted(), parts })
     }
 
+    /// This plan with other values in some places.
+    ///
+    /// # Errors
+    /// Values that cannot be together.
+    pub fn with_wishes(&self, wishes: &Overrides) -> Result<Self, PlanError> {
+        let mut values = self.values.clone();
+        for (field, value) in wishes.settings().iter() {
+            values.override_with(field.key, value, Source::User);
+        }
+        Self::from_values(self.preset.clone(), self.recipe.clone(), values)
+    }
+
     /// Name or path of the preset.
     pub fn preset(&self) -> &str {
         &self.preset
@@ -157,6 +169,16 @@ fn check(values: &Values, parts: &PlanParts) -> Result<(), PlanError> {
             "tune.llm.mode",
             "nothing would be trained; let one part be trained",
         );
+    }
+    let complete = parts.model.tower == parts.model.llm;
+    if !parts.model.tower.is_empty()
+        && !complete
+        && !tune.projector.is_trained()
+        && parts.model.projector == ProjectorStart::Fresh
+    {
+        let reason =
+            "a projector of random numbers that is not trained lets nothing through; give one, or train it";
+        return clash("tune.projector.mode", "model.pretrained", reason);
     }
     if parts.data.max_length > parts.data.window {
         return clash(

@@ -1,0 +1,52 @@
+//! Where are models, and where do runs go, when only a name is given?
+
+use std::path::{Path, PathBuf};
+
+/// The folder that a plan's `model.llm` or `model.tower` means: a path as it is, or a name below one of the places
+/// where models are kept: `models/`, `models/weights/`, the same beside the program, `$EYEWRIGHT_HOME/models`, and
+/// the cache of Hugging Face's own programs.
+pub fn find_model_folder(name: &str) -> Option<PathBuf> {
+    let given = Path::new(name);
+    if name.is_empty() || given.exists() {
+        return (!name.is_empty()).then(|| given.to_owned());
+    }
+    if given.is_absolute() || name.split(['/', '\\']).any(|part| part == "..") {
+        return None;
+    }
+    let last = given.file_name().map(PathBuf::from).unwrap_or_default();
+    let below =
+        |home: &Path| [home.join(given), home.join("weights").join(given), home.join("weights").join(&last)];
+    homes().iter().flat_map(|home| below(home)).find(|folder| folder.is_dir()).or_else(|| in_hub_cache(name))
+}
+
+fn homes() -> Vec<PathBuf> {
+    let mut homes = vec![PathBuf::from("models")];
+    homes.extend(std::env::var_os("EYEWRIGHT_HOME").map(|home| PathBuf::from(home).join("models")));
+    if let Ok(program) = std::env::current_exe() {
+        // Beside an installed program, or above the build folder of a checkout.
+        homes.extend(program.ancestors().skip(1).take(4).map(|folder| folder.join("models")));
+    }
+    homes
+}
+
+/// `~/.cache/huggingface/hub/models--org--name/snapshots/<revision>`.
+fn in_hub_cache(name: &str) -> Option<PathBuf> {
+    let home = std::env::var_os("HF_HOME").map(PathBuf::from).or_else(|| {
+        let user = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"))?;
+        Some(PathBuf::from(user).join(".cache/huggingface"))
+    })?;
+    let repository = home.join("hub").join(format!("models--{}", name.replace('/', "--")));
+    let main = std::fs::read_to_string(repository.join("refs/main")).ok();
+    let snapshots = repository.join("snapshots");
+    let named = main.map(|revision| snapshots.join(revision.trim())).filter(|folder| folder.is_dir());
+    named.or_else(|| {
+        std::fs::read_dir(snapshots).ok()?.filter_map(Result::ok).map(|entry| entry.path()).next()
+    })
+}
+
+/// A folder below `runs/` that does not exist yet, named after the recipe.
+pub fn default_run_folder(recipe: &str) -> PathBuf {
+    let recipe = Path::new(recipe).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
+    let numbered = (1..).map(|number| PathBuf::from("runs").join(format!("{recipe}-{number:03}")));
+    numbered.into_iter().find(|folder| !folder.exists()).unwrap_or_else(|| PathBuf::from("runs").join(recipe))
+}

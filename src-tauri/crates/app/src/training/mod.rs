@@ -1,0 +1,25 @@
+//! Training behind every door: make a plan, run it, look at what came out.
+//!
+//! ```text
+//! PlanRequest ── resolve_plan ──▶ ResolvedPlan ── train ──▶ RunEvent … RunSummary
+//! ```
+
+mod answers;
+mod folders;
+mod model;
+mod resolve;
+mod rows;
+mod run;
+mod write_part;
+
+pub use eyewright_train::plan::{
+    FIELDS, Field, Kind, MemoryForecast, Overrides, PartMemory, PartParameters, Platform, Preset, Recipe,
+    RunPlan, Source, TrainableParameters, Value,
+};
+pub use eyewright_train::run::{
+    LearningRates, Metrics, Outcome, Phase, RunControl, RunEvent, RunSummary, Sample, Start, WarningKind,
+};
+pub use folders::{default_run_folder, find_model_folder};
+pub use resolve::{PlanRequest, ResolvedPlan, plan_of_run, resolve_plan};
+pub use run::{TrainRequest, train};
+pub use write_part::{TrainedPart, write_part};
