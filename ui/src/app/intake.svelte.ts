@@ -1,0 +1,147 @@
+// Pictures on their way in: dropped, pasted or picked, anywhere in the window. The chat takes them from here.
+
+import type { AddedPictures, PickFor, PictureInfo } from "../bindings/protocol";
+import { toErrorBody } from "../platform";
+import { call } from "./backend";
+import { live, onEvent } from "./live.svelte";
+import { m } from "./language.svelte";
+import { attempt, tell } from "./notices.svelte";
+import { go, route } from "./route.svelte";
+
+interface Intake {
+  /** Files are above the window right now. */
+  over: boolean;
+  /** Uploads on their way. */
+  pending: number;
+  /** Taken by the chat that is open. */
+  pictures: PictureInfo[];
+}
+
+export const intake = $state<Intake>({ over: false, pending: 0, pictures: [] });
+
+/** Hands added pictures to the chat and says what was left out. */
+export function receive(added: AddedPictures): void {
+  for (const refused of added.refused) {
+    tell({ tone: "bad", text: `${refused.name}: ${refused.error.message}`, hint: refused.error.hint ?? undefined, code: refused.error.code });
+  }
+  if (added.pictures.length === 0) return;
+  intake.pictures.push(...added.pictures);
+  if (route().room !== "chat") go("chat");
+}
+
+export async function addFiles(files: readonly File[]): Promise<AddedPictures> {
+  const added: AddedPictures = { pictures: [], refused: [] };
+  intake.pending += 1;
+  try {
+    for (const file of files) {
+      try {
+        added.pictures.push(await call("add_picture_bytes", { name: file.name || m().chat.pasted, base64: await base64Of(file) }));
+      } catch (thrown) {
+        added.refused.push({ name: file.name || m().chat.pasted, error: toErrorBody(thrown) });
+      }
+    }
+  } finally {
+    intake.pending -= 1;
+  }
+  return added;
+}
+
+export async function addPaths(paths: string[]): Promise<void> {
+  intake.pending += 1;
+  const added = await attempt(() => call("add_picture_files", { paths }));
+  intake.pending -= 1;
+  if (added) receive(added);
+}
+
+/** The system's dialog in the window; a browser has its own. */
+export async function pickPaths(purpose: PickFor): Promise<string[] | undefined> {
+  if (live.info?.door !== "window") return undefined;
+  return (await attempt(() => call("pick_files", { purpose })))?.paths ?? [];
+}
+
+function base64Of(file: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ""));
+    reader.onerror = () => reject(reader.error ?? new Error("unreadable file"));
+    reader.readAsDataURL(file);
+  });
+}
+
+/** All files of a drop, folders opened. */
+async function filesOf(transfer: DataTransfer): Promise<File[]> {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry !== null && entry !== undefined);
+  if (entries.length === 0) return [...transfer.files];
+  return (await Promise.all(entries.map(filesBelow))).flat();
+}
+
+async function filesBelow(entry: FileSystemEntry): Promise<File[]> {
+  if (entry.isFile) return [await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))];
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: FileSystemEntry[] = [];
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) break;
+    found.push(...some);
+  }
+  found.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  return (await Promise.all(found.map(filesBelow))).flat();
+}
+
+/** Listens to drops and pastes of the page, and to those the window takes natively. */
+export function watchIntake(): () => void {
+  // Entering a child fires before leaving its parent, so that a counter tells whether the pointer is inside.
+  let depth = 0;
+  const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+  const enter = (event: DragEvent) => {
+    if (!carriesFiles(event)) return;
+    depth += 1;
+    intake.over = true;
+  };
+  const leave = (event: DragEvent) => {
+    if (!carriesFiles(event)) return;
+    depth = Math.max(0, depth - 1);
+    intake.over = depth > 0;
+  };
+  const over = (event: DragEvent) => {
+    if (carriesFiles(event)) event.preventDefault();
+  };
+  const drop = async (event: DragEvent) => {
+    if (!carriesFiles(event) || !event.dataTransfer) return;
+    event.preventDefault();
+    depth = 0;
+    intake.over = false;
+    const files = await attempt(() => filesOf(event.dataTransfer as DataTransfer));
+    if (files) receive(await addFiles(files));
+  };
+  const paste = async (event: ClipboardEvent) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length > 0) {
+      event.preventDefault();
+      receive(await addFiles(files));
+    } else if (live.info?.door === "window" && !event.clipboardData?.getData("text/plain")) {
+      // WebKitGTK does not hand pictures to the page; the core reads the clipboard itself.
+      const added = await attempt(() => call("paste_pictures"));
+      if (added) receive(added);
+    }
+  };
+  const stopEvents = onEvent((event) => {
+    if (event.kind === "opened") receive(event.pictures);
+    if (event.kind !== "drop") return;
+    intake.over = event.event.kind === "over";
+    if (event.event.kind === "added") receive(event.event.pictures);
+  });
+  addEventListener("dragenter", enter);
+  addEventListener("dragleave", leave);
+  addEventListener("dragover", over);
+  addEventListener("drop", drop);
+  addEventListener("paste", paste);
+  return () => {
+    stopEvents();
+    removeEventListener("dragenter", enter);
+    removeEventListener("dragleave", leave);
+    removeEventListener("dragover", over);
+    removeEventListener("drop", drop);
+    removeEventListener("paste", paste);
+  };
+}

@@ -1,0 +1,51 @@
+// Short messages at the edge of the window: what was done, and what failed.
+
+import type { ErrorBody } from "../bindings/protocol";
+import { toErrorBody } from "../platform";
+
+export interface Notice {
+  id: number;
+  tone: "good" | "bad" | "info";
+  text: string;
+  hint?: string | undefined;
+  code?: ErrorBody["code"] | undefined;
+  action?: { label: string; run: () => void } | undefined;
+}
+
+const LASTS = 6000;
+const state = $state<{ notices: Notice[] }>({ notices: [] });
+let next = 1;
+
+export function notices(): readonly Notice[] {
+  return state.notices;
+}
+
+export function dismiss(id: number): void {
+  state.notices = state.notices.filter((notice) => notice.id !== id);
+}
+
+export function tell(notice: Omit<Notice, "id">): number {
+  const id = next++;
+  const same = (old: Notice) => old.text === notice.text && old.tone === notice.tone;
+  state.notices = [...state.notices.filter((old) => !same(old)).slice(-3), { ...notice, id }];
+  // A failure stays until it is read.
+  if (notice.tone !== "bad") setTimeout(() => dismiss(id), LASTS);
+  return id;
+}
+
+/** Shows why something failed; what was cancelled on request is no failure. */
+export function tellError(thrown: unknown): void {
+  const body = toErrorBody(thrown);
+  if (body.code === "cancelled") return;
+  tell({ tone: "bad", text: body.message, hint: body.hint ?? undefined, code: body.code });
+}
+
+/** Runs something and shows its failure. */
+export async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (thrown) {
+    tellError(thrown);
+    return undefined;
+  }
+}

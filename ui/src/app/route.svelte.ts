@@ -1,0 +1,48 @@
+// Where the user is: a room and, in some rooms, a thing in it. Kept in the address, so that back works.
+
+export const ROOMS = ["home", "chat", "models", "datasets", "train", "runs", "export", "settings"] as const;
+export type Room = (typeof ROOMS)[number];
+
+export interface Route {
+  room: Room;
+  /** The chat, run, data set or model that is open. */
+  id: string | null;
+  /** Further words, such as what a wizard starts with. */
+  params: Record<string, string>;
+}
+
+export function parseRoute(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [room = "", id = ""] = path.split("/");
+  const known = ROOMS.find((name) => name === room);
+  const params = Object.fromEntries(new URLSearchParams(query));
+  if (!known) return { room: "home", id: null, params: {} };
+  try {
+    return { room: known, id: id ? decodeURIComponent(id) : null, params };
+  } catch {
+    return { room: known, id: null, params };
+  }
+}
+
+export function hrefOf(room: Room, id?: string | null, params: Record<string, string> = {}): string {
+  const query = new URLSearchParams(params).toString();
+  return `#/${room}${id ? `/${encodeURIComponent(id)}` : ""}${query ? `?${query}` : ""}`;
+}
+
+const state = $state<{ route: Route }>({ route: parseRoute(typeof location === "undefined" ? "" : location.hash) });
+
+export function route(): Route {
+  return state.route;
+}
+
+export function go(room: Room, id?: string | null, params?: Record<string, string>): void {
+  location.hash = hrefOf(room, id, params);
+}
+
+export function followAddress(): () => void {
+  const follow = () => {
+    state.route = parseRoute(location.hash);
+  };
+  addEventListener("hashchange", follow);
+  return () => removeEventListener("hashchange", follow);
+}
