@@ -1,7 +1,7 @@
 // Where the interface begins: styles, then the shell in the page's one element.
 
 import "./styles/tokens.css";
-import "./styles/base.css";
+import "./styles/page.css";
 
 import { mount } from "svelte";
 

@@ -1,3 +1,5 @@
+// Do formats, addresses, shortcuts, lost events and both languages hold?
+
 import { expect, test } from "vitest";
 
 import { en } from "../messages/en";

@@ -1,3 +1,5 @@
+// Is Markdown safe from strangers and whole at every letter of a stream?
+
 import { expect, test } from "vitest";
 
 import { blocksOf, plain, safeLink } from "./markdown";

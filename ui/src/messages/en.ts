@@ -1,7 +1,7 @@
 // English, the language that the others are checked against: a key that misses in one does not compile.
 
 import { chat } from "./en/chat";
-import { common, errors, shell, shortcuts } from "./en/common";
+import { common, errors, shell, shortcuts } from "./en/everywhere";
 import { datasets } from "./en/datasets";
 import { exporting } from "./en/export";
 import { home } from "./en/home";

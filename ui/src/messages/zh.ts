@@ -2,7 +2,7 @@
 
 import type { Messages } from "./en";
 import { chat } from "./zh/chat";
-import { common, errors, shell, shortcuts } from "./zh/common";
+import { common, errors, shell, shortcuts } from "./zh/everywhere";
 import { datasets } from "./zh/datasets";
 import { exporting } from "./zh/export";
 import { home } from "./zh/home";

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::test::{self, Tally};
-use crate::{packages, step, tidy};
+use crate::{packages, step, tidy, ui};
 
 /// A check that is one cargo command. Cheap ones first.
 struct Check {
@@ -53,6 +53,9 @@ pub(crate) fn ci(root: &Path) -> Result<ExitCode> {
         let mut command = step::cargo(root, check.args);
         command.envs(check.env);
         verdicts.push(timed(check.name, || step::succeeds(&mut command)));
+    }
+    if ui::is_there(root) {
+        verdicts.push(timed("interface", || ui::checks(root)));
     }
     let mut tally = Tally::default();
     verdicts.push(timed("tests", || {

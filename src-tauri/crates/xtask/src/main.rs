@@ -12,6 +12,7 @@ mod run;
 mod step;
 mod test;
 mod tidy;
+mod ui;
 mod workspace;
 
 use std::process::ExitCode;

@@ -20,11 +20,16 @@ struct DebianPackage {
 /// Everything beyond the Rust toolchain and a C linker.
 ///
 /// The CUDA and Vulkan back ends open their drivers at run time, so they add nothing here; the window will.
-const PACKAGES: &[DebianPackage] = &[DebianPackage {
-    name: "git",
-    program: Some("git"),
-    needed_for: "`cargo xtask tidy`, which lists the tree with it",
-}];
+const PACKAGES: &[DebianPackage] = &[
+    DebianPackage {
+        name: "git",
+        program: Some("git"),
+        needed_for: "`cargo xtask tidy`, which lists the tree with it",
+    },
+    DebianPackage { name: "nodejs", program: Some("node"), needed_for: "the interface under ui/" },
+    DebianPackage { name: "npm", program: Some("npm"), needed_for: "the interface under ui/" },
+    DebianPackage { name: "chromium", program: Some("chromium"), needed_for: "tests/ui, a real browser" },
+];
 
 /// Installs what is missing when that needs no password, else names the packages and the command.
 pub(crate) fn ensure() -> Result<()> {

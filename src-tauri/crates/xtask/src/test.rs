@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use anyhow::Result;
 
-use crate::{packages, step};
+use crate::{packages, step, ui};
 
 /// Tests counted over several suites.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
     }
@@ -53,6 +53,10 @@ pub(crate) fn suites(root: &Path, filter: Option<&str>) -> Result<Tally> {
     for mut args in commands(has_nextest(root)) {
         args.extend(filter);
         tally.add(suite(&mut step::cargo(root, &args))?);
+    }
+    // A filter names Rust tests; the interface has its own words.
+    if filter.is_none() && ui::is_there(root) {
+        tally.add(ui::suites(root)?);
     }
     Ok(tally)
 }

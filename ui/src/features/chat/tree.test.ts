@@ -1,3 +1,5 @@
+// Which path and which branches of a chat are shown?
+
 import { expect, test } from "vitest";
 
 import type { Message } from "../../bindings/protocol";

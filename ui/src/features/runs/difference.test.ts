@@ -1,3 +1,5 @@
+// Are the words that are new the ones marked?
+
 import { expect, test } from "vitest";
 
 import { difference, wordsOf } from "./difference";

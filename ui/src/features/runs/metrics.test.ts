@@ -1,3 +1,5 @@
+// Do measurements become the right curves, after a resume too?
+
 import { expect, test } from "vitest";
 
 import type { MetricRow } from "../../bindings/protocol";

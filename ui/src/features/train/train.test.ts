@@ -1,3 +1,5 @@
+// Do lists survive, and is every key shown once?
+
 import { expect, test } from "vitest";
 
 import type { PlanRow } from "../../bindings/protocol";

@@ -1,3 +1,5 @@
+// English texts of the chat room.
+
 export const chat = {
   newChat: "New chat",
   history: "Chats",

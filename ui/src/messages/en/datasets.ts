@@ -1,3 +1,5 @@
+// English texts of the room of data sets.
+
 export const datasets = {
   title: "Data sets",
   text: "Conversations about pictures, in LLaVA's JSON form with a folder of pictures.",

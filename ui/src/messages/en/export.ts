@@ -1,3 +1,5 @@
+// English texts of the export room.
+
 export const exporting = {
   title: "Export",
   text: "Written in other programs' formats, read back and compared before you rely on it.",

@@ -1,3 +1,5 @@
+// English texts of the first room.
+
 export const home = {
   title: "What would you like your model to see?",
   subtitle: "Ask about pictures, teach a model to see, take it anywhere. Everything stays on this machine.",

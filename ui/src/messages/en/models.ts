@@ -1,3 +1,5 @@
+// English texts of the room of models.
+
 export const models = {
   title: "Models",
   text: "Language models, vision towers, projectors, and complete models with eyes.",

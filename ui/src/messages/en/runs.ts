@@ -1,3 +1,5 @@
+// English texts of the room of runs.
+
 export const runs = {
   title: "Runs",
   text: "Training past, present and waiting.",

@@ -1,3 +1,5 @@
+// English texts of the settings.
+
 export const settings = {
   title: "Settings",
   look: "Language and looks",

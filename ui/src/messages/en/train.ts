@@ -1,3 +1,5 @@
+// English texts of the wizard.
+
 export const train = {
   title: "Train",
   text: "Five steps to a model that sees. Nothing starts before you say so.",

@@ -1,3 +1,5 @@
+// 对话的中文。
+
 import type { Messages } from "../en";
 
 export const chat: Messages["chat"] = {

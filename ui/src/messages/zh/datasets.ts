@@ -1,3 +1,5 @@
+// 数据集的中文。
+
 import type { Messages } from "../en";
 
 export const datasets: Messages["datasets"] = {

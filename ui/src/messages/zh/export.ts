@@ -1,3 +1,5 @@
+// 导出的中文。
+
 import type { Messages } from "../en";
 
 export const exporting: Messages["exporting"] = {

@@ -1,3 +1,5 @@
+// 主页的中文。
+
 import type { Messages } from "../en";
 
 export const home: Messages["home"] = {

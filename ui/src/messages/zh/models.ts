@@ -1,3 +1,5 @@
+// 模型的中文。
+
 import type { Messages } from "../en";
 
 export const models: Messages["models"] = {

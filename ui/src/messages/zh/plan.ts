@@ -1,3 +1,5 @@
+// 训练计划各项的名称与说明的中文。
+
 import type { Messages } from "../en";
 
 export const plan: Messages["plan"] = {

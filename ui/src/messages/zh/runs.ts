@@ -1,3 +1,5 @@
+// 训练记录的中文。
+
 import type { Messages } from "../en";
 
 export const runs: Messages["runs"] = {

@@ -1,3 +1,5 @@
+// 设置的中文。
+
 import type { Messages } from "../en";
 
 export const settings: Messages["settings"] = {

@@ -1,3 +1,5 @@
+// 训练向导的中文。
+
 import type { Messages } from "../en";
 
 export const train: Messages["train"] = {

@@ -1,3 +1,5 @@
+// English texts of every room: buttons, errors, the shell and the shortcuts.
+
 export const common = {
   close: "Close",
   cancel: "Cancel",

@@ -1,3 +1,5 @@
+// 各处通用的文字：按钮、错误、外壳与快捷键的中文。
+
 import type { Messages } from "../en";
 
 export const common: Messages["common"] = {
