@@ -5,7 +5,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 
-use crate::norm::{to_dtype, to_f32};
+use crate::{
+    matmul::matmul,
+    norm::{to_dtype, to_f32},
+};
 
 /// Which keys a query may see, as a term added to the scores: 0 where it may, a large negative number where
 /// it may not. Built once per forward pass and shared by all layers.
@@ -69,7 +72,7 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask,
     let group = heads / kv_heads;
     let dtype = q.dtype();
     let q = q.reshape([batch, kv_heads, group * queries, head_dim]);
-    let scores = to_f32(q.matmul(k.swap_dims(2, 3))) * scale; // [batch, kv_heads, group * queries, keys]
+    let scores = to_f32(matmul(q, k.swap_dims(2, 3))) * scale; // [batch, kv_heads, group * queries, keys]
     let scores = match &mask.bias {
         None => scores,
         Some(bias) => {
@@ -80,5 +83,5 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask,
         }
     };
     let weights = to_dtype(softmax(scores, 3), dtype);
-    weights.matmul(v).reshape([batch, heads, queries, head_dim])
+    matmul(weights, v).reshape([batch, heads, queries, head_dim])
 }

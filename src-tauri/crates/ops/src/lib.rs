@@ -9,11 +9,14 @@
 
 mod activation;
 mod attention;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
 mod dropout;
 mod embedding;
 mod linear;
 mod loss;
+mod matmul;
 mod norm;
 mod rope;
 
@@ -26,5 +29,6 @@ pub use dropout::{dropout, random_key};
 pub use embedding::embedding;
 pub use linear::{linear, matmul_transposed};
 pub use loss::{token_losses, token_losses_and_gradient};
+pub use matmul::matmul;
 pub use norm::{layer_norm, rms_norm, to_dtype};
 pub use rope::{Rope, RopeConfig, RopeScaling, apply_rope};

@@ -1,9 +1,11 @@
 //! How is an input multiplied with a weight kept as Hugging Face stores it, `[out, in]`?
 //!
 //! The weight is never copied into the other layout: the transposed view goes straight to the matrix
-//! multiplication. Mixed dtypes are refused here because burn's matmul accepts them and reads garbage.
+//! multiplication.
 
 use burn::tensor::Tensor;
+
+use crate::matmul::matmul;
 
 /// `x · weightᵀ + bias` over the last dimension.
 ///
@@ -33,6 +35,5 @@ pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tens
 /// - a: `[rows, in]`, b: `[out, in]`
 /// - output: `[rows, out]`
 pub fn matmul_transposed(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
-    assert_eq!(a.dtype(), b.dtype(), "matmul: operands must have one dtype");
-    a.matmul(b.transpose())
+    matmul(a, b.transpose())
 }

@@ -90,6 +90,7 @@ fn open_best() -> OpenDevice {
 /// Why a device was not opened.
 #[cfg_attr(not(any(feature = "cuda", feature = "wgpu")), allow(dead_code))]
 pub(super) enum Refusal {
+    #[cfg_attr(all(feature = "cuda", feature = "wgpu"), allow(dead_code))]
     NotBuilt { backend: &'static str, feature: &'static str },
     NotWorking(String),
 }
