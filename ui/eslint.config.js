@@ -25,6 +25,8 @@ export default ts.config(
       "svelte/require-each-key": "error",
       // Maps and sets here are working tools inside a function, or lists of listeners; none is shown.
       "svelte/prefer-svelte-reactivity": "off",
+      // `{" · "}` keeps a space that the compiler would trim.
+      "svelte/no-useless-mustaches": "off",
     },
   },
   {

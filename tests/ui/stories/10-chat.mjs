@@ -1,0 +1,128 @@
+// Chat: drop, paste, stream, stop, branch, history, side by side, no eyes, correct an answer.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+import { ask, drop, paste, PICTURES, question, room } from "../steps.mjs";
+
+const pending = (page) => page.locator(".composer").getByRole("list", { name: "Pictures of the question" }).getByRole("listitem");
+const articles = (page, name) => page.getByRole("article", { name });
+
+async function choose(page, name) {
+  await page.getByRole("button", { name: /^Model:/ }).click();
+  await page.getByRole("dialog", { name: "Model" }).getByRole("button", { name }).first().click();
+}
+
+export const stories = {
+  async "a dropped picture is asked about and answered"({ page }) {
+    await room(page, "Chat");
+    await choose(page, /^tiny/);
+    await drop(page, ["chroma_420.jpg"]);
+    await pending(page).first().waitFor();
+    await question(page, "What is in this picture?");
+    const answer = articles(page, "tiny").first();
+    await answer.getByText(/tokens\/s/).waitFor();
+    assert.match(page.url(), /#\/chat\/.+/);
+  },
+
+  async "what the model sees is shown"({ page }) {
+    await page.getByRole("button", { name: /^Enlarge chroma_420/ }).first().click();
+    await page.getByText(/What the model sees · \d+ × \d+ pixels, \d+ tokens/).waitFor();
+    await page.keyboard.press("Escape");
+  },
+
+  async "answering again makes a branch, and branches switch"({ page }) {
+    await page.getByRole("button", { name: "Answer again" }).last().click();
+    await page.getByRole("group", { name: "Branch 2 of 2" }).waitFor();
+    await page.getByRole("button", { name: "Stop (Esc)" }).waitFor({ state: "hidden", timeout: 60_000 });
+    await page.getByRole("button", { name: "Branch before" }).last().click();
+    await page.getByRole("group", { name: "Branch 1 of 2" }).waitFor();
+  },
+
+  async "an edited question is a branch too"({ page }) {
+    await page.getByRole("textbox", { name: "Your question" }).press("ArrowUp");
+    await page.getByRole("textbox", { name: "Edit question" }).fill("Describe it.");
+    await page.getByRole("textbox", { name: "Edit question" }).press("Enter");
+    await page.getByText("Describe it.", { exact: true }).waitFor();
+    await page.getByRole("group", { name: "Branch 2 of 2" }).first().waitFor();
+    await page.getByRole("button", { name: "Stop (Esc)" }).waitFor({ state: "hidden", timeout: 60_000 });
+  },
+
+  async "a corrected answer becomes a row"({ page }) {
+    await page.getByRole("button", { name: "Correct this answer" }).last().click();
+    await page.getByRole("textbox", { name: "The right answer" }).fill("A red circle and a blue square.");
+    await page.getByRole("button", { name: "File correction" }).click();
+    await page.getByText(/Filed as row 1 of corrections/).waitFor();
+    await page.getByRole("button", { name: "Open data set" }).click();
+    await page.getByRole("heading", { name: "corrections" }).waitFor();
+    await page.getByText("A red circle and a blue square.").waitFor();
+    await page.goBack();
+  },
+
+  async "pasted twice is noticed and can be removed"({ page }) {
+    await page.getByRole("button", { name: "New chat" }).click();
+    await paste(page, "odd.png");
+    await pending(page).first().waitFor();
+    await paste(page, "odd.png");
+    await page.getByText("Same picture twice").waitFor();
+    await page.getByRole("button", { name: "Remove odd.png" }).last().click();
+    await page.getByText("Same picture twice").waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Remove odd.png" }).click();
+  },
+
+  async "a file that is no picture is refused by name"({ page }) {
+    await drop(page, [join(PICTURES, "../../Cargo.toml")]);
+    const alert = page.getByRole("alert").filter({ hasText: "Cargo.toml" });
+    await alert.waitFor();
+    await alert.getByRole("button", { name: "Dismiss" }).click();
+    assert.equal(await pending(page).count(), 0);
+  },
+
+  async "a model without eyes is explained and helped"({ page }) {
+    await choose(page, /^blind/);
+    await drop(page, ["odd.png"]);
+    await page.getByText("This model has no eyes").waitFor();
+    await page.getByRole("button", { name: /^Use / }).click();
+    await page.getByText("This model has no eyes").waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Remove odd.png" }).click();
+  },
+
+  async "two answers stand side by side"({ page }) {
+    await choose(page, /^tiny/);
+    await page.getByRole("button", { name: "Two answers side by side" }).click();
+    await page.getByRole("button", { name: /^Second model:/ }).waitFor();
+    await question(page, "Say something.");
+    assert.equal(await articles(page, "tiny").count(), 2);
+  },
+
+  async "history finds words, a chat is renamed and deleted"({ page }) {
+    await page.keyboard.press("Control+k");
+    await page.getByRole("searchbox", { name: "Search chats" }).fill("Say something");
+    const history = page.getByRole("complementary", { name: "Chats" });
+    await history.getByRole("link").first().waitFor();
+    await page.getByRole("searchbox", { name: "Search chats" }).fill("no such words anywhere");
+    await page.getByText("No chat has these words.").waitFor();
+    await page.getByRole("searchbox", { name: "Search chats" }).fill("");
+    await page.getByRole("button", { name: "Actions for this chat" }).click();
+    await page.getByRole("menuitem", { name: "Rename chat" }).click();
+    await page.getByRole("dialog").getByLabel("Name").fill("Renamed here");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await history.getByRole("link", { name: /Renamed here/ }).waitFor();
+    await page.getByRole("button", { name: "Actions for this chat" }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await history.getByRole("link", { name: /Renamed here/ }).waitFor({ state: "hidden" });
+    const { body } = await ask(page, "list_chats");
+    assert.equal(body.total, 1);
+  },
+
+  async "a chat is saved as Markdown, and is there after a reload"({ page }) {
+    await page.getByRole("complementary", { name: "Chats" }).getByRole("link").first().click();
+    await page.getByRole("button", { name: "Actions for this chat" }).click();
+    const saving = page.waitForEvent("download");
+    await page.getByRole("menuitem", { name: "Save as Markdown" }).click();
+    assert.match((await saving).suggestedFilename(), /\.md$/);
+    await page.reload();
+    await articles(page, "You").first().waitFor();
+  },
+};

@@ -1,0 +1,61 @@
+// Data sets: add, browse, check, find the faulty rows, split.
+
+import assert from "node:assert/strict";
+
+import { ask, room, writeDataset } from "../steps.mjs";
+
+export const stories = {
+  async "a missing file is refused with a reason"({ page }) {
+    await room(page, "Data sets");
+    await page.getByRole("button", { name: "Add data set" }).first().click();
+    await page.getByLabel("File of rows").fill("/nowhere/rows.json");
+    await page.getByRole("dialog").getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByRole("dialog").getByRole("alert").waitFor();
+    await page.keyboard.press("Escape");
+  },
+
+  async "rows are listed with their pictures"({ page, program }) {
+    const { json, images } = writeDataset(program.home, "shapes");
+    await page.getByRole("button", { name: "Add data set" }).first().click();
+    await page.getByLabel("File of rows").fill(json);
+    await page.getByLabel("Folder of pictures").fill(images);
+    await page.getByRole("dialog").getByLabel("Name").fill("shapes");
+    await page.getByRole("dialog").getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByRole("heading", { name: "shapes" }).waitFor();
+    await page.getByRole("group", { name: "Row 1", exact: true }).getByText("a circle").waitFor();
+    await page.waitForFunction(() => [...document.querySelectorAll("main img")].some((image) => image.complete && image.naturalWidth > 1));
+  },
+
+  async "the doctor finds nothing in good rows"({ page }) {
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByText("Every row can be trained on.").waitFor({ timeout: 30_000 });
+  },
+
+  async "the doctor names what is wrong and shows the rows"({ page, program }) {
+    const broken = { id: "broken", image: "missing.png", conversations: [{ from: "human", value: "<image>\nWhat?" }, { from: "gpt", value: "x" }] };
+    const { json, images } = writeDataset(program.home, "faulty", [broken]);
+    await room(page, "Data sets");
+    await page.getByRole("button", { name: "Add data set" }).first().click();
+    await page.getByLabel("File of rows").fill(json);
+    await page.getByLabel("Folder of pictures").fill(images);
+    await page.getByRole("dialog").getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByRole("button", { name: "Check" }).click();
+    const findings = page.getByRole("region", { name: "The doctor's findings" });
+    await findings.getByText("fatal", { exact: true }).first().waitFor({ timeout: 30_000 });
+    await findings.getByRole("button", { name: "Show" }).first().click();
+    await page.getByRole("group", { name: "Row 13" }).waitFor();
+    assert.equal(await page.getByRole("group", { name: "Row 1", exact: true }).count(), 0);
+  },
+
+  async "validation rows are split off"({ page }) {
+    await room(page, "Data sets");
+    await page.getByRole("link", { name: /shapes/ }).first().click();
+    await page.getByRole("button", { name: "More: shapes" }).click();
+    await page.getByRole("menuitem", { name: "Split off validation rows" }).click();
+    await page.getByLabel("Share for validation").fill("25");
+    await page.getByRole("button", { name: "Split", exact: true }).click();
+    await page.getByText(/^Written: /).waitFor({ timeout: 30_000 });
+    const { body } = await ask(page, "list_datasets");
+    assert.ok(body.some((dataset) => dataset.rows === 3) && body.some((dataset) => dataset.rows === 9), JSON.stringify(body.map((one) => [one.name, one.rows])));
+  },
+};
