@@ -4,7 +4,10 @@ use eyewright_data::{
     template::{ChatTemplate, GuessHints},
     tokenizer::Tokenizer,
 };
-use eyewright_model::stack::{StackFiles, StackKind, StackPaths};
+use eyewright_model::{
+    stack::{StackFiles, StackKind, StackPaths},
+    weights::Checkpoint,
+};
 use serde::Serialize;
 
 use crate::AppError;
@@ -37,8 +40,10 @@ pub struct PartReport {
     pub about: String,
     /// Whose tensor names its checkpoint uses.
     pub layout: &'static str,
-    /// Numbers in its checkpoint; parts that share one are counted once, in the first.
+    /// Numbers in its checkpoint that belong to this part.
     pub parameters: u64,
+    /// What most of them are stored as.
+    pub dtype: &'static str,
 }
 
 /// Describes the model in the given folders.
@@ -49,10 +54,15 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
     let (paths, _) = &paths.resolved()?;
     let files = StackFiles::find(paths)?;
     let llm = &files.llm.config;
-    let count = |checkpoint: &eyewright_model::weights::Checkpoint| -> u64 {
-        let size = |name| checkpoint.get(name).map_or(0, |info| info.shape.iter().product::<usize>() as u64);
-        checkpoint.names().map(size).sum()
-    };
+    let shared = files.kind == StackKind::LlavaHf;
+    // In a shared checkpoint all names below these belong to the eye, the rest to the language model.
+    let beneath = files.eye.iter().flat_map(|eye| {
+        let projector = eye.projector.keys.in_file("model.0.");
+        let projector = projector.trim_end_matches("linear_1.").to_owned();
+        [eye.tower.keys.in_file("vision_model."), projector]
+    });
+    let beneath: Vec<String> = beneath.filter(|_| shared).collect();
+    let of_eye = |name: &str, part: usize| beneath.get(part).is_none_or(|prefix| name.starts_with(prefix));
     let mut parts = vec![PartReport {
         part: "language model",
         about: format!(
@@ -60,10 +70,12 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
             llm.model_type, llm.layers, llm.hidden, llm.heads, llm.kv_heads, llm.vocab
         ),
         layout: files.llm.keys.layout,
-        parameters: count(&files.llm.checkpoint),
+        parameters: count(&files.llm.checkpoint, &|name| {
+            !beneath.iter().any(|prefix| name.starts_with(prefix))
+        }),
+        dtype: stored_dtype(&files.llm.checkpoint),
     }];
     if let Some(eye) = &files.eye {
-        let shared = files.kind == StackKind::LlavaHf;
         let clip = &eye.tower.config.clip;
         parts.push(PartReport {
             part: "vision tower",
@@ -76,7 +88,8 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
                 clip.patch_side
             ),
             layout: eye.tower.keys.layout,
-            parameters: if shared { 0 } else { count(&eye.tower.checkpoint) },
+            parameters: count(&eye.tower.checkpoint, &|name| of_eye(name, 0)),
+            dtype: stored_dtype(&eye.tower.checkpoint),
         });
         let projector = &eye.projector.config;
         parts.push(PartReport {
@@ -86,7 +99,8 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
                 projector.vision_width, projector.text_width, projector.depth
             ),
             layout: eye.projector.keys.layout,
-            parameters: if shared { 0 } else { count(&eye.projector.checkpoint) },
+            parameters: count(&eye.projector.checkpoint, &|name| of_eye(name, 1)),
+            dtype: stored_dtype(&eye.projector.checkpoint),
         });
     }
     let parameters: u64 = parts.iter().map(|part| part.parameters).sum();
@@ -105,11 +119,33 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
             StackKind::LlavaHf => "llava-hf",
             StackKind::Parts => "separate parts",
         },
-        context: llm.max_position,
+        context: llm.context(),
         picture_tokens: files.eye.as_ref().map(|eye| eye.tower.config.tokens()),
         template,
         bytes_f32: parameters * 4,
         bytes_half: parameters * 2,
         parts,
     })
+}
+
+fn count(checkpoint: &Checkpoint, belongs: &dyn Fn(&str) -> bool) -> u64 {
+    let size = |name| checkpoint.get(name).map_or(0, |info| numbers(&info.shape));
+    checkpoint.names().filter(|name| belongs(name)).map(size).sum()
+}
+
+fn numbers(shape: &[usize]) -> u64 {
+    shape.iter().map(|size| *size as u64).product()
+}
+
+/// What the largest share of a checkpoint's numbers is stored as.
+fn stored_dtype(checkpoint: &Checkpoint) -> &'static str {
+    let mut shares: Vec<(&'static str, u64)> = Vec::new();
+    for info in checkpoint.names().filter_map(|name| checkpoint.get(name)) {
+        let name = info.dtype.name();
+        match shares.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, share)) => *share += numbers(&info.shape),
+            None => shares.push((name, numbers(&info.shape))),
+        }
+    }
+    shares.into_iter().max_by_key(|(_, share)| *share).map_or("nothing", |(name, _)| name)
 }

@@ -2,12 +2,15 @@
 //!
 //! Terminal, window and server call these; none of them computes anything itself.
 
+mod bench;
 mod error;
 mod inspect;
 mod logits;
+mod memory;
 mod open;
 pub mod training;
 
+pub use bench::{ChatBench, ChatBenchReport, Spread, bench_chat};
 pub use error::AppError;
 pub use eyewright_data::image::{DecodeLimits, Picture, SquareMode, open as open_picture};
 pub use eyewright_data::template::ChatTemplate;
@@ -18,4 +21,5 @@ pub use eyewright_model::stack::StackPaths;
 pub use eyewright_ops::{DeviceChoice, FoundDevice, OpenDevice, found_devices, open_device, toolchain_notes};
 pub use inspect::{ModelReport, PartReport, inspect};
 pub use logits::write_logits;
+pub use memory::MemoryUse;
 pub use open::{Dtype, ModelRequest, OpenModel, open_model};

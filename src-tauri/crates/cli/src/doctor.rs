@@ -2,20 +2,22 @@
 
 use eyewright_app::{DeviceChoice, found_devices, open_device, toolchain_notes};
 
+use crate::print;
+
 pub(crate) fn run() {
-    println!("Devices:");
+    print::line("Devices:");
     for found in found_devices() {
         let memory = found
             .memory
             .map_or(String::new(), |bytes| format!(", {:.1} GiB", bytes as f64 / (1 << 30) as f64));
         let state = found.fault.map_or_else(|| "works".to_owned(), |fault| format!("does not work: {fault}"));
-        println!("  {:8} {}{memory}: {state}", found.choice.to_string(), found.name);
+        print::line(format_args!("  {:8} {}{memory}: {state}", found.choice.to_string(), found.name));
     }
     for note in toolchain_notes() {
-        println!("{note}");
+        print::line(note);
     }
-    match open_device(DeviceChoice::Auto) {
-        Ok(open) => println!("`--device auto` takes {} ({}): {}", open.choice, open.name, open.reason),
-        Err(error) => println!("`--device auto` finds nothing: {error}"),
-    }
+    print::line(match open_device(DeviceChoice::Auto) {
+        Ok(open) => format!("`--device auto` takes {} ({}): {}", open.choice, open.name, open.reason),
+        Err(error) => format!("`--device auto` finds nothing: {error}"),
+    });
 }

@@ -127,7 +127,7 @@ pub(crate) fn generate(
     request: Request<'_>,
 ) -> Result<Generated, ChatError> {
     let Request { config, seen, mut ends, cancel, on_text } = request;
-    let limit = decoder.config().max_position;
+    let limit = decoder.config().context();
     let start = Instant::now();
     let mut sampler = config.sampling.init();
     let mut stream: StreamDecoder<'_> = tokenizer.stream(true);

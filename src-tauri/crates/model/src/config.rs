@@ -122,19 +122,31 @@ impl ConfigFile {
         }
     }
 
-    /// A positive whole number of at most ten million (no width, depth or vocabulary is larger).
+    /// A positive whole number of at most ten million (no width or vocabulary is larger).
     ///
     /// # Errors
     /// If it is missing without a default, or out of range.
     pub fn count(&self, field: &str, default: Option<usize>) -> Result<usize, ConfigError> {
+        self.count_to(10_000_000, field, default)
+    }
+
+    /// A number of blocks: each costs memory before the checkpoint can object, and no network has a thousand.
+    ///
+    /// # Errors
+    /// If it is missing without a default, or out of range.
+    pub fn depth(&self, field: &str, default: Option<usize>) -> Result<usize, ConfigError> {
+        self.count_to(1000, field, default)
+    }
+
+    fn count_to(&self, most: u64, field: &str, default: Option<usize>) -> Result<usize, ConfigError> {
         let Some(value) = self.get(field) else {
             return default.ok_or_else(|| self.missing(field));
         };
         value
             .as_u64()
-            .filter(|number| (1..=10_000_000).contains(number))
+            .filter(|number| (1..=most).contains(number))
             .map(|number| number as usize)
-            .ok_or_else(|| self.wrong(field, "a whole number from 1 to 10000000"))
+            .ok_or_else(|| self.wrong(field, &format!("a whole number from 1 to {most}")))
     }
 
     /// A finite number.

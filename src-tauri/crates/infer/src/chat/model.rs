@@ -57,6 +57,11 @@ impl ChatModel {
         Ok(Some(Tensor::cat(pictures.iter().map(encode).collect(), 0)))
     }
 
+    /// Waits until the device has done all it was given.
+    pub(crate) fn finish(&self) -> Result<(), ChatError> {
+        self.device.sync().map_err(|error| ChatError::Device { reason: error.to_string() })
+    }
+
     /// Tokens one picture takes in the conversation.
     pub fn picture_tokens(&self) -> usize {
         self.llava.eye.as_ref().map_or(0, |eye| eye.tower.config().tokens())

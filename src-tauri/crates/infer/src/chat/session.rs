@@ -113,6 +113,9 @@ impl<'m> ChatSession<'m> {
         }
         let start = Instant::now();
         let features = self.with_new(pictures)?;
+        if !pictures.is_empty() {
+            self.model.finish()?; // what the pictures cost is not to be counted as reading the prompt
+        }
         let encode = start.elapsed();
         self.turns.push(Turn::user_with_images(pictures.len(), question));
         match self.answer(features.as_ref(), config, cancel, on_text) {
@@ -151,7 +154,7 @@ impl<'m> ChatSession<'m> {
         let prompt =
             render_prompt(&model.template, &model.tokenizer, self.system.as_deref(), &self.turns, model.bos)?;
         let prompt = segments(&prompt);
-        let (needed, limit) = (self.tokens(&prompt), decoder.config().max_position);
+        let (needed, limit) = (self.tokens(&prompt), decoder.config().context());
         if needed >= limit {
             return Err(ChatError::ContextFull { needed, limit });
         }

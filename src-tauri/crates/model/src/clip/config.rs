@@ -60,7 +60,7 @@ impl ClipConfig {
         Ok(Self {
             hidden,
             intermediate: json.count("intermediate_size", Some(3072))?,
-            layers: json.count("num_hidden_layers", Some(12))?,
+            layers: json.depth("num_hidden_layers", Some(12))?,
             heads,
             image_side,
             patch_side,

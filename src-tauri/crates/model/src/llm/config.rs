@@ -98,7 +98,7 @@ impl DecoderConfig {
             layout: family.layout,
             hidden,
             intermediate: json.count("intermediate_size", Some(11008))?,
-            layers: json.count("num_hidden_layers", Some(32))?,
+            layers: json.depth("num_hidden_layers", Some(32))?,
             heads,
             kv_heads,
             head_dim,
@@ -113,6 +113,17 @@ impl DecoderConfig {
             window: window(json, &model_type)?,
             model_type,
         })
+    }
+
+    /// Longest text the model can read, in tokens: scaled positions reach further than those it was trained on.
+    /// Llama 3.1's files name the stretched length themselves.
+    pub fn context(&self) -> usize {
+        match self.rope.scaling {
+            RopeScaling::Linear { factor } | RopeScaling::Dynamic { factor, .. } => {
+                (self.max_position as f64 * factor) as usize
+            }
+            RopeScaling::None | RopeScaling::Llama3 { .. } => self.max_position,
+        }
     }
 
     /// Width of all query heads together.

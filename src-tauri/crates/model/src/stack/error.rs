@@ -102,8 +102,13 @@ pub enum StackError {
         llm: usize,
     },
     /// The layer to read does not exist in the tower.
-    #[error("vision feature layer {layer} does not exist; the tower has {states} hidden states")]
+    #[error(
+        "vision feature layer {layer} does not exist; the tower in `{}` has {states} hidden states",
+        config.display()
+    )]
     FeatureLayer {
+        /// The configuration that says how many layers there are.
+        config: PathBuf,
         /// The layer asked for.
         layer: i64,
         /// Hidden states of the tower.

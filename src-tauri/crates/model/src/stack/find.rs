@@ -156,7 +156,8 @@ impl StackFiles {
         }
         if eye.tower.config.used_blocks().is_none() {
             let layer = eye.tower.config.feature_layer;
-            return Err(StackError::FeatureLayer { layer, states: eye.tower.config.clip.layers + 1 });
+            let config = eye.preprocessor.join("config.json");
+            return Err(StackError::FeatureLayer { config, layer, states: eye.tower.config.clip.layers + 1 });
         }
         Ok(())
     }

@@ -118,7 +118,8 @@ impl StartFiles {
         let Some(eye) = &mut self.eye else { return Ok(self) };
         if eye.tower.config.used_blocks().is_none() {
             let layer = eye.tower.config.feature_layer;
-            return Err(StackError::FeatureLayer { layer, states: eye.tower.config.clip.layers + 1 });
+            let config = eye.preprocessor.join("config.json");
+            return Err(StackError::FeatureLayer { config, layer, states: eye.tower.config.clip.layers + 1 });
         }
         let Some(found) = &eye.projector else { return Ok(self) };
         let projector = found.checkpoint.path().to_owned();

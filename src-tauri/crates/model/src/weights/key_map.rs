@@ -67,6 +67,8 @@ const TOWER: &[KeyMap] = &[
     // transformers 5 drops the inner prefix when it saves a bare vision model
     KeyMap { layout: "CLIP vision model (new names)", rows: &[("vision_model.", "")] },
     KeyMap { layout: "llava-hf (newest names)", rows: &[("vision_model.", "model.vision_tower.")] },
+    // what transformers 5 saves: old names outside, no inner prefix
+    KeyMap { layout: "llava-hf (transformers 5)", rows: &[("vision_model.", "vision_tower.")] },
     KeyMap { layout: "LLaVA", rows: &[("", "model.vision_tower.vision_tower.")] },
     KeyMap { layout: "XTuner .pth", rows: &[("", "visual_encoder.")] },
 ];
@@ -108,6 +110,7 @@ mod tests {
             (LANGUAGE_MODEL[2], "lm_head.weight", "lm_head.weight"),
             (TOWER[1], "vision_model.pre_layrnorm.bias", "vision_tower.vision_model.pre_layrnorm.bias"),
             (TOWER[4], "vision_model.pre_layrnorm.bias", "model.vision_tower.pre_layrnorm.bias"),
+            (TOWER[5], "vision_model.pre_layrnorm.bias", "vision_tower.pre_layrnorm.bias"),
             (PROJECTOR[2], "model.2.bias", "multi_modal_projector.linear_2.bias"),
             (PROJECTOR[4], "model.0.weight", "model.mm_projector.0.weight"),
             (KeyMap::CANONICAL, "output.weight", "output.weight"),

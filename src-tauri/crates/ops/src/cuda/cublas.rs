@@ -87,7 +87,8 @@ struct Algorithm {
     reserved: [i32; 4],
 }
 
-static FUNCTIONS: LazyLock<Option<Functions>> = LazyLock::new(|| LIBRARIES.iter().find_map(|name| load(name)));
+static FUNCTIONS: LazyLock<Option<Functions>> =
+    LazyLock::new(|| LIBRARIES.iter().find_map(|name| load(name)));
 
 /// Whether the library is there.
 pub(crate) fn present() -> bool {
@@ -239,11 +240,8 @@ impl State {
         let description = self.description(product)?;
         let a = self.layout(product, [rows, inner], product.a)?;
         let b = self.layout(product, [inner, columns], product.b)?;
-        let whole = Operand {
-            transposed: false,
-            leading: columns as i64,
-            batch_stride: (rows * columns) as i64,
-        };
+        let whole =
+            Operand { transposed: false, leading: columns as i64, batch_stride: (rows * columns) as i64 };
         let out = self.layout(product, [rows, columns], whole)?;
         let algorithm = self.algorithm([description, b, a, out, out])?;
         Ok(Plan { description, a, b, out, algorithm })

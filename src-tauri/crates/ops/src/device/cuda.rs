@@ -67,6 +67,17 @@ fn ready() -> Result<(), Missing> {
     driver::result::init().map_err(Missing::Refused)
 }
 
+/// The newest CUDA that the driver serves.
+fn version() -> String {
+    let mut version = 0;
+    // SAFETY: the driver is there, and writes one number.
+    let told = unsafe { driver::sys::cuDriverGetVersion(&raw mut version) }.result();
+    told.map_or_else(
+        |_| "present".into(),
+        |()| format!("for CUDA {}.{}", version / 1000, version % 1000 / 10),
+    )
+}
+
 fn headers() -> Option<PathBuf> {
     cubecl::cuda::install::cuda_path().map(|path| path.join("include"))
 }
@@ -74,7 +85,7 @@ fn headers() -> Option<PathBuf> {
 pub(super) fn toolchain_notes() -> Vec<String> {
     let mut notes = Vec::new();
     match ready() {
-        Ok(()) => notes.push(format!("NVIDIA driver: present, {} card(s)", count())),
+        Ok(()) => notes.push(format!("NVIDIA driver: {}, {} card(s)", version(), count())),
         Err(missing) => notes.push(format!("NVIDIA driver: {missing}")),
     }
     // SAFETY: presence check only.

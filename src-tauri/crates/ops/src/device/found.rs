@@ -20,8 +20,12 @@ pub struct FoundDevice {
 
 /// Lists all devices and tries each one; takes seconds on a machine with graphics cards.
 pub fn found_devices() -> Vec<FoundDevice> {
-    let mut found =
-        vec![FoundDevice { choice: DeviceChoice::Cpu, name: "CPU".into(), memory: None, fault: None }];
+    let mut found = vec![FoundDevice {
+        choice: DeviceChoice::Cpu,
+        name: "CPU".into(),
+        memory: host_memory(),
+        fault: None,
+    }];
     for index in 0..cuda_cards() {
         let choice = DeviceChoice::Cuda(index);
         found.extend(tried(choice, cuda_memory(index)));
@@ -42,16 +46,28 @@ fn tried(choice: DeviceChoice, memory: Option<u64>) -> Option<FoundDevice> {
     }
 }
 
-/// What the machine has, and lacks, for compiling CUDA kernels; empty in a build without CUDA.
+/// What this binary and this machine have, and lack, for computing on graphics cards.
 pub fn toolchain_notes() -> Vec<String> {
     #[cfg(feature = "cuda")]
-    {
-        super::cuda::toolchain_notes()
-    }
+    let mut notes = super::cuda::toolchain_notes();
     #[cfg(not(feature = "cuda"))]
-    {
-        Vec::new()
+    let mut notes =
+        vec!["CUDA: not in this build; add `--features cuda` when building for NVIDIA cards".to_owned()];
+    if cfg!(not(feature = "wgpu")) {
+        notes.push(
+            "Vulkan, Metal, DirectX: not in this build; add `--features wgpu` when building for other cards"
+                .into(),
+        );
     }
+    notes
+}
+
+/// Memory of the computer, where the system tells without being asked for more.
+fn host_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
 }
 
 #[cfg(feature = "cuda")]

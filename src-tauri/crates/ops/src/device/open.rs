@@ -91,7 +91,10 @@ fn open_best() -> OpenDevice {
 #[cfg_attr(not(any(feature = "cuda", feature = "wgpu")), allow(dead_code))]
 pub(super) enum Refusal {
     #[cfg_attr(all(feature = "cuda", feature = "wgpu"), allow(dead_code))]
-    NotBuilt { backend: &'static str, feature: &'static str },
+    NotBuilt {
+        backend: &'static str,
+        feature: &'static str,
+    },
     NotWorking(String),
 }
 
