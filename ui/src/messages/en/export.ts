@@ -10,6 +10,7 @@ export const exporting = {
   noRuns: "Nothing to export yet",
   noRunsText: "Train a model first; a finished or stopped run with a checkpoint can be exported.",
   format: "Format",
+  terminalOnly: "This build exports from the terminal only: `eyewright export`.",
   unavailable: "Not from this checkpoint",
   about: (bytes: string) => `about ${bytes}`,
   folder: "Folder",

@@ -84,7 +84,7 @@ export const train = {
   demo: "Demo training",
   demoText: "Filled in with the bundled demo: models, data and settings. Look at the preview and press Start.",
   useDemo: "Fill in the demo",
-  noDemoData: "The demo data set is not in the library.",
+  noDemoData: "The demo data set is not in the library yet. `eyewright dataset demo` draws it; then add it under Data sets.",
   device: "Device",
   deviceAuto: "Best one found",
   group: {

@@ -12,6 +12,7 @@ export const exporting: Messages["exporting"] = {
   noRuns: "还没有可导出的内容",
   noRunsText: "请先训练模型；有检查点的已完成或已停止的训练都可以导出。",
   format: "格式",
+  terminalOnly: "此版本只能在终端中导出：`eyewright export`。",
   unavailable: "此检查点不支持",
   about: (bytes) => `约 ${bytes}`,
   folder: "文件夹",

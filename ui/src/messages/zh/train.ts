@@ -86,7 +86,7 @@ export const train: Messages["train"] = {
   demo: "演示训练",
   demoText: "已填入内置演示的模型、数据和设置。看看预览，然后点击开始。",
   useDemo: "填入演示",
-  noDemoData: "资料库中没有演示数据集。",
+  noDemoData: "资料库中还没有演示数据集。用 `eyewright dataset demo` 生成，然后在“数据集”中添加。",
   device: "设备",
   deviceAuto: "自动选择最好的",
   group: {
