@@ -1,5 +1,7 @@
 // Short messages at the edge of the window: what was done, and what failed.
 
+import { untrack } from "svelte";
+
 import type { ErrorBody } from "../bindings/protocol";
 import { toErrorBody } from "../platform";
 
@@ -27,7 +29,8 @@ export function dismiss(id: number): void {
 export function tell(notice: Omit<Notice, "id">): number {
   const id = next++;
   const same = (old: Notice) => old.text === notice.text && old.tone === notice.tone;
-  state.notices = [...state.notices.filter((old) => !same(old)).slice(-3), { ...notice, id }];
+  // Whoever tells something inside an effect must not be run again by it.
+  untrack(() => (state.notices = [...state.notices.filter((old) => !same(old)).slice(-3), { ...notice, id }]));
   // A failure stays until it is read.
   if (notice.tone !== "bad") setTimeout(() => dismiss(id), LASTS);
   return id;

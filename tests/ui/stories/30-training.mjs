@@ -1,0 +1,129 @@
+// Training: the wizard from stage to start, live curves, before and after, stop and resume, chat with the result, export.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { ask, room, TINY_PATHS } from "../steps.mjs";
+
+const STEPS = 6;
+const PRESET = `# A network of the tests, small enough to train in seconds.
+summary = "Tiny, for tests"
+licence = "MIT OR Apache-2.0"
+sources = []
+[llm]
+packing = "internlm2"
+hidden = 32
+layers = 2
+heads = 4
+kv_heads = 2
+head_dim = 8
+intermediate = 40
+vocab = 372
+[tower]
+hidden = 16
+layers = 3
+heads = 2
+intermediate = 24
+image_side = 28
+patch_side = 7
+[values]
+model.llm = ${JSON.stringify(TINY_PATHS.model)}
+model.tower = ${JSON.stringify(TINY_PATHS.visual_encoder)}
+data.template = "internlm2_chat"
+data.window = 512
+model.quantisation = "none"
+train.activation_checkpointing = false
+evaluation.max_new_tokens = 8
+`;
+
+const wizard = (page, step) => page.getByRole("navigation", { name: "Steps of the wizard" }).getByRole("button", { name: step }).click();
+
+/** From the first step to Ready; starts nothing. */
+async function prepare(page, steps, name) {
+  await page.evaluate(() => (location.hash = "#/home"));
+  await room(page, "Train");
+  await page.getByLabel("Network").selectOption("tiny");
+  await wizard(page, "Data");
+  await page.getByRole("group", { name: "From the library: Data set" }).getByRole("button", { name: "shapes", exact: true }).click();
+  await page.getByLabel("Questions").fill("What is this?");
+  await page.getByLabel("Questions").blur();
+  await page.getByText("Advanced", { exact: true }).click();
+  await wizard(page, "Settings");
+  for (const [label, value] of [["Most steps", String(steps)], ["Batch", "2"], ["Checkpoint every", "3"]]) {
+    await page.getByLabel(label, { exact: true }).fill(value);
+    await page.getByLabel(label, { exact: true }).blur();
+  }
+  await page.getByLabel("Name of the run").fill(name);
+  await page.getByLabel("Name of the run").blur();
+  await wizard(page, "Preview");
+  await page.getByText("Ready", { exact: true }).waitFor({ timeout: 20_000 });
+}
+
+export const stories = {
+  async "a wrong value is named beside its control and prevents the start"({ page, program }) {
+    mkdirSync(join(program.home, "presets"), { recursive: true });
+    writeFileSync(join(program.home, "presets", "tiny.toml"), PRESET);
+    await prepare(page, STEPS, "first");
+    await wizard(page, "Settings");
+    await page.getByLabel("Projector rate").fill("fast");
+    await page.getByLabel("Projector rate").blur();
+    await wizard(page, "Preview");
+    await page.getByText("Not ready", { exact: true }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Start training" }).isDisabled(), true);
+  },
+
+  async "the preview tells steps, memory and the equal command"({ page }) {
+    await prepare(page, STEPS, "first");
+    await page.getByText("Memory forecast").waitFor();
+    const command = await page.locator("pre.code").first().textContent();
+    assert.match(command, /^eyewright train .*--max-steps 6/s);
+  },
+
+  async "a run trains to its end, and its curves and answers are there"({ page }) {
+    await page.getByRole("button", { name: "Start training" }).click();
+    await page.getByRole("heading", { name: "first" }).waitFor();
+    await page.getByText("Look at the answers before and after", { exact: false }).waitFor({ timeout: 100_000 });
+    await page.locator(".plot canvas").first().waitFor();
+    await page.getByText("Table", { exact: true }).click();
+    assert.equal(await page.getByRole("region", { name: "Measurements, newest first" }).locator("tbody tr").count(), STEPS);
+    await page.getByRole("tab", { name: "Before and after" }).click();
+    const heads = page.getByRole("region", { name: "Before and after" }).locator("thead th");
+    assert.equal(await heads.first().textContent(), "Before");
+    assert.equal(await heads.last().textContent(), `Step ${STEPS}`);
+    await page.getByRole("tab", { name: "Checkpoints" }).click();
+    await page.getByRole("button", { name: "Chat with it" }).first().waitFor();
+  },
+
+  async "a long run is stopped with a checkpoint and goes on from there"({ page }) {
+    await prepare(page, 4000, "long");
+    await page.getByRole("button", { name: "Start training" }).click();
+    await page.getByText(/step [1-9]\d* of 4,000/).waitFor({ timeout: 90_000 });
+    await page.getByRole("button", { name: "Stop…" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Stop and save" }).click();
+    await page.getByText(/^Stopped at step \d/).waitFor({ timeout: 60_000 });
+    const at = Number((await page.getByText(/^Stopped at step/).textContent()).match(/[\d,]+/)[0].replace(",", ""));
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.waitForFunction((step) => Number((document.body.innerText.match(/step ([\d,]+) of 4,000/) ?? [])[1]?.replace(",", "")) > step, at, { timeout: 90_000 });
+    await page.getByRole("button", { name: "Stop…" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click();
+    await page.getByText(/^Stopped at step \d/).waitFor({ timeout: 60_000 });
+  },
+
+  async "the result is exported and read back, or the page says where it can be"({ page }) {
+    const { body } = await ask(page, "list_runs");
+    const run = body.find((one) => one.name === "first");
+    await page.evaluate((id) => (location.hash = `#/export/${id}`), run.id);
+    await page.getByRole("heading", { name: "Export" }).waitFor();
+    const formats = await ask(page, "list_export_formats", { source: { checkpoint: { run: run.id } } });
+    if (formats.body.length === 0) {
+      await page.getByText("exports from the terminal only").waitFor();
+      return;
+    }
+    await page.getByRole("radio", { name: /XTuner/ }).check();
+    await page.getByRole("button", { name: "Export", exact: true }).click();
+    await page.getByText("Read back and compared: it holds").waitFor({ timeout: 90_000 });
+    const folder = (await page.getByRole("region", { name: "Verification report" }).locator(".mono").first().textContent()).trim();
+    assert.ok(existsSync(join(folder, "projector")), folder);
+  },
+};
