@@ -104,7 +104,7 @@ fn eyes_that_cannot_be() {
         (LlavaHf, CONFIG, Set("/vision_config/num_channels", "1"), "vision_config.num_channels"),
         (LlavaHf, CONFIG, Set("/vision_config/hidden_size", "18"), "of another size"),
         (Parts, "clip/config.json", Delete, "clip/config.json"),
-        (Parts, "clip/config.json", Set("/hidden_size", "32"), "the vision tower's features are 32 wide"),
+        (Parts, "clip/config.json", Set("/hidden_size", "0"), "hidden_size"),
         (Parts, "llava/projector/config.json", Set("/depth", "99"), "depth"),
         (Parts, "llava/projector/config.json", Set("/visual_hidden_size", "24"), "maps 24 → 32"),
         (
