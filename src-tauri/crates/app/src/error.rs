@@ -164,4 +164,10 @@ pub enum AppError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The device failed in the middle of its work.
+    #[error("the device has failed: {reason}")]
+    DeviceFailed {
+        /// Its words.
+        reason: String,
+    },
 }

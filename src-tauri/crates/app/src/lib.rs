@@ -3,6 +3,7 @@
 //! Terminal, window and server call these; none of them computes anything itself.
 
 mod bench;
+pub mod compare;
 mod error;
 mod inspect;
 mod logits;

@@ -24,10 +24,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ModelsCommand,
     },
+    /// Train: a projector from captions, or a model that follows instructions about pictures.
+    Train(Box<crate::train::TrainArguments>),
+    /// Ask two models the same questions about the same pictures.
+    Compare(Box<crate::compare::CompareArguments>),
     /// Measure how fast it is here.
     Bench {
         #[command(subcommand)]
         command: BenchCommand,
+    },
+    /// Show everything a run would do, with the memory it would take.
+    Plan(Box<crate::plan::ShowPlanArguments>),
+    /// List, show or copy recipes and presets.
+    Recipes {
+        #[command(subcommand)]
+        command: crate::recipes::RecipesCommand,
     },
     /// List the devices of this machine and what is missing.
     Doctor,
@@ -42,6 +53,8 @@ pub(crate) enum Command {
 pub(crate) enum ModelsCommand {
     /// Say what a model is, how large, and whether its parts fit together.
     Inspect(InspectArguments),
+    /// Write a part that a run trained in full to a Hugging Face folder of its own.
+    Write(crate::models::WriteArguments),
 }
 
 /// Where a model's parts are.

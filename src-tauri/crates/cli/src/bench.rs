@@ -14,6 +14,8 @@ use crate::{
 pub(crate) enum BenchCommand {
     /// Measure loading, seeing, reading the prompt and writing.
     Chat(Box<ChatBenchArguments>),
+    /// Measure training steps of a recipe, with random weights.
+    Train(Box<crate::bench_train::BenchTrainArguments>),
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +42,7 @@ pub(crate) struct ChatBenchArguments {
 pub(crate) fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match command {
         BenchCommand::Chat(arguments) => chat(arguments),
+        BenchCommand::Train(arguments) => crate::bench_train::run(arguments),
     }
 }
 

@@ -3,10 +3,17 @@
 
 mod arguments;
 mod bench;
+mod bench_train;
 mod chat;
+mod compare;
 mod doctor;
 mod models;
+mod plan;
+mod plan_arguments;
 mod print;
+mod recipes;
+mod run_view;
+mod train;
 
 use std::process::ExitCode;
 
@@ -28,6 +35,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Chat(chat) => chat::run(&chat),
         Command::Models { command: ModelsCommand::Inspect(inspect) } => models::inspect(&inspect),
         Command::Bench { command } => bench::run(&command),
+        Command::Models { command: ModelsCommand::Write(write) } => models::write(&write),
+        Command::Train(train) => train::run(&train),
+        Command::Compare(compare) => compare::run(&compare),
+        Command::Plan(plan) => plan::run(&plan),
+        Command::Recipes { command } => recipes::run(&command),
         Command::Doctor => {
             doctor::run();
             Ok(())

@@ -1,8 +1,53 @@
-//! `eyewright models inspect`: a model in a few lines.
+//! `eyewright models`: a model in a few lines; a trained part as a folder of its own.
 
-use eyewright_app::inspect as inspect_model;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use eyewright_app::{
+    inspect as inspect_model,
+    training::{StoredDtype, TrainedPart, write_part},
+};
 
 use crate::{arguments::InspectArguments, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct WriteArguments {
+    /// The run, or one of its checkpoints.
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Which part.
+    #[arg(long, value_enum)]
+    part: PartName,
+    /// The new folder.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Type of the numbers [default: that of the base].
+    #[arg(long, value_name = "T", value_parser = ["f32", "f16", "bf16"])]
+    dtype: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PartName {
+    /// The language model.
+    Llm,
+    /// The vision tower.
+    Tower,
+}
+
+pub(crate) fn write(arguments: &WriteArguments) -> anyhow::Result<()> {
+    let part = match arguments.part {
+        PartName::Llm => TrainedPart::Llm,
+        PartName::Tower => TrainedPart::Tower,
+    };
+    let dtype = arguments.dtype.as_deref().map(|name| match name {
+        "f16" => StoredDtype::F16,
+        "bf16" => StoredDtype::BF16,
+        _ => StoredDtype::F32,
+    });
+    let folder = write_part(&arguments.run, part, dtype, &arguments.out)?;
+    print::line(folder.display());
+    Ok(())
+}
 
 pub(crate) fn inspect(arguments: &InspectArguments) -> anyhow::Result<()> {
     let report = inspect_model(&arguments.paths.paths())?;

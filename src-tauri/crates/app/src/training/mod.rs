@@ -5,16 +5,20 @@
 //! ```
 
 mod answers;
+mod bench;
 mod folders;
+mod memory;
 mod model;
 mod resolve;
 mod rows;
 mod run;
 mod write_part;
 
+pub use bench::{BenchParts, BenchReport, BenchRequest, bench_train};
+pub use eyewright_model::weights::StoredDtype;
 pub use eyewright_train::plan::{
-    FIELDS, Field, Kind, MemoryForecast, Overrides, PartMemory, PartParameters, Platform, Preset, Recipe,
-    RunPlan, Source, TrainableParameters, Value,
+    FIELDS, Field, Kind, MemoryForecast, Overrides, PartMemory, PartParameters, PlanError, Platform, Preset,
+    Recipe, RunPlan, Source, TrainableParameters, Value,
 };
 pub use eyewright_train::run::{
     LearningRates, Metrics, Outcome, Phase, RunControl, RunEvent, RunSummary, Sample, Start, WarningKind,

@@ -7,6 +7,7 @@ use eyewright_data::{
     tokenizer::Tokenizer,
 };
 use eyewright_model::{clip::ClipConfig, config::ConfigFile, llm::DecoderConfig};
+use eyewright_ops::DeviceChoice;
 use eyewright_train::{
     plan::{
         Forecast, LlmShapes, MemoryForecast, Overrides, Parts, Platform, Preset, Recipe, RunPlan,
@@ -60,6 +61,19 @@ impl ResolvedPlan {
     /// How much memory the run will take at its peak, for the longest row the plan lets through.
     pub fn memory(&self, platform: Platform) -> MemoryForecast {
         forecast(&self.plan, &Forecast::longest_row(&self.plan, self.preset.llm, self.preset.tower, platform))
+    }
+}
+
+impl ResolvedPlan {
+    /// As [`Self::memory`], on a device and for rows of so many positions.
+    pub fn memory_for(&self, device: DeviceChoice, sequence: usize) -> MemoryForecast {
+        let platform = match device {
+            DeviceChoice::Cuda(_) => Platform::Cuda,
+            DeviceChoice::Vulkan | DeviceChoice::Metal | DeviceChoice::Wgpu => Platform::Wgpu,
+            DeviceChoice::Auto | DeviceChoice::Cpu => Platform::Cpu,
+        };
+        let longest = Forecast::longest_row(&self.plan, self.preset.llm, self.preset.tower, platform);
+        forecast(&self.plan, &Forecast { sequence, ..longest })
     }
 }
 

@@ -199,12 +199,13 @@ impl Going<'_, '_> {
         let loss = if evaluate && request == Request::None { self.validate()? } else { None };
         let improved = loss.is_some() && self.state.best.is_some_and(|(best, _)| best == step);
         let minutes = self.run.plan.checkpoint.every_minutes;
-        let save = last
+        let (save_asked, sample_asked) = (self.run.control.take_save(), self.run.control.take_sample());
+        let save = save_asked
+            || last
             || request == Request::Stop
             || due(step, self.run.plan.checkpoint.every)
             || (improved && self.run.plan.checkpoint.keep_best)
-            || (minutes != u64::MAX && self.saved.elapsed().as_secs() >= minutes.saturating_mul(60))
-            || self.run.control.take_save();
+            || (minutes != u64::MAX && self.saved.elapsed().as_secs() >= minutes.saturating_mul(60));
         let early = match self.run.plan.early_stopping {
             EarlyStopping::After { patience, .. } => !last && loss.is_some() && self.state.stale >= patience,
             EarlyStopping::Off => false,
@@ -212,7 +213,7 @@ impl Going<'_, '_> {
         if save || early {
             self.save(store, loss)?;
         }
-        if (evaluate && request == Request::None) || self.run.control.take_sample() {
+        if (evaluate && request == Request::None) || sample_asked {
             self.sample()?;
         }
         Ok(match (request, early) {
