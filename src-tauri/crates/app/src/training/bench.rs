@@ -117,7 +117,7 @@ pub fn bench_train(request: &BenchRequest, progress: &mut dyn FnMut(&str)) -> Re
     let build_ms = ms_since(start);
     let rates = Rates { projector: plan.rates.projector, llm: plan.rates.llm, tower: plan.rates.tower };
     let failed = |source| AppError::from(eyewright_train::run::RunError::Step { step: 1, source });
-    let mut step = |trainer: &mut Trainer| -> Result<(f64, f64), AppError> {
+    let step = |trainer: &mut Trainer| -> Result<(f64, f64), AppError> {
         let start = Instant::now();
         let report = trainer.step(&batches, rates).map_err(failed)?;
         // The step has read the loss; its update may still be running.
