@@ -9,9 +9,7 @@ use eyewright_model::{
     weights::Checkpoint,
 };
 use eyewright_tests::{
-    golden::{
-        BF16_BESIDE_F32, BF16_TOLERANCE, Expected, F32_TOLERANCE, close, close_as_a_whole, host, models,
-    },
+    golden::{BF16_BESIDE_F32, Expected, F32_TOLERANCE, close, close_as_a_whole, host, models},
     stack::{alone, features, greedy, load, load_in, scores, segments, xtuner},
 };
 

@@ -10,8 +10,9 @@ pub const F32_TOLERANCE: f32 = 1e-4;
 /// bf16 against bf16, as a share of the reference's length: single values differ by more, because each of some
 /// hundred roundings falls one way or the other.
 pub const BF16_TOLERANCE: f32 = 2e-2;
-/// bf16 against f32, the same way: both roundings of tower and decoder show.
-pub const BF16_BESIDE_F32: f32 = 4e-2;
+/// bf16 against f32, the same way: tower, decoder and adapters are rounded, and weights stored in f16 lose three bits
+/// that the reference kept.
+pub const BF16_BESIDE_F32: f32 = 8e-2;
 
 /// A path below `tests/golden/models`.
 pub fn models(path: &str) -> PathBuf {

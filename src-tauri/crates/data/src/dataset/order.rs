@@ -137,7 +137,7 @@ mod tests {
         let size = |row: u32| RowSize {
             row: row * 3,
             tokens: 10 + (row * 7919) % 101,
-            pictures: u16::from(row % 5 != 0),
+            pictures: u16::from(!row.is_multiple_of(5)),
             truncated: false,
         };
         (0..count).map(size).collect()

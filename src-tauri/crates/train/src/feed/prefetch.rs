@@ -112,6 +112,7 @@ impl Feed {
     ///
     /// # Errors
     /// A row or its file, see [`RowSource::load`].
+    #[allow(clippy::should_implement_trait)] // read in one loop alone, which asks for more than an iterator gives
     pub fn next(&mut self) -> Option<Result<HostBatch, FeedError>> {
         if self.next >= self.end {
             return None;
