@@ -1619,7 +1619,7 @@ choice: ModelChoice,
 };
 
 /** How the process that computes is. */
-export type WorkerState = "idle" | "starting" | "running" | "stopped";
+export type WorkerState = "idle" | "starting" | "running" | "silent" | "stopped";
 
 /** The process that computes. */
 export type WorkerStatus = {

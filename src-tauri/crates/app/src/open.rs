@@ -12,7 +12,7 @@ use eyewright_data::{
 use eyewright_infer::ChatModel;
 use eyewright_model::{
     config::ConfigFile,
-    stack::{EyeFiles, StackFiles, StackKind, StackPaths},
+    stack::{EyeFiles, StackFiles, StackKind, StackPaths, TrainedModel},
 };
 use eyewright_ops::{DeviceChoice, OpenDevice, open_device};
 
@@ -112,12 +112,7 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
         done += bytes;
         progress(done, total);
     })?;
-    // llava-hf's own processor cuts a square out; XTuner pads.
-    let square = request.square.unwrap_or(match (&trained, files.kind) {
-        (Some(trained), _) if trained.square == "crop" => SquareMode::CentreCrop,
-        (None, StackKind::LlavaHf) => SquareMode::CentreCrop,
-        _ => SquareMode::Pad,
-    });
+    let square = request.square.unwrap_or(usual_square(trained.as_ref(), files.kind));
     let bos = if request.xtuner_compatible { BosMode::XtunerCompatible } else { BosMode::Always };
     let model = ChatModel {
         llava,
@@ -130,6 +125,24 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
         dtype,
     };
     Ok(OpenModel { model, device, template_reason })
+}
+
+/// How a model prepares pictures, and how many tokens one takes; `None` without eyes. Reads no tensor.
+pub(crate) fn eyes_of(paths: &StackPaths) -> Result<Option<(ImageProcessor, SquareMode, usize)>, AppError> {
+    let (paths, trained) = paths.resolved()?;
+    let files = StackFiles::find(&paths)?;
+    let Some(eye) = &files.eye else { return Ok(None) };
+    let square = usual_square(trained.as_ref(), files.kind);
+    Ok(Some((find_processor(eye)?, square, eye.tower.config.tokens())))
+}
+
+/// llava-hf's own processor cuts a square out; XTuner pads; a run does as its plan said.
+fn usual_square(trained: Option<&TrainedModel>, kind: StackKind) -> SquareMode {
+    match (trained, kind) {
+        (Some(trained), _) if trained.square == "crop" => SquareMode::CentreCrop,
+        (None, StackKind::LlavaHf) => SquareMode::CentreCrop,
+        _ => SquareMode::Pad,
+    }
 }
 
 fn choose_template(

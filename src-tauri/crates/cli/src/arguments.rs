@@ -17,6 +17,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve the interface for a browser, or an API for other programs.
+    Serve(crate::serve::ServeArguments),
+    /// The process that computes; started by the others.
+    #[command(hide = true)]
+    Worker,
     /// Ask a model about pictures.
     Chat(Box<ChatArguments>),
     /// Look at model folders.

@@ -13,6 +13,7 @@ mod plan_arguments;
 mod print;
 mod recipes;
 mod run_view;
+mod serve;
 mod train;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Worker => serve::worker(),
         Command::Chat(chat) => chat::run(&chat),
         Command::Models { command: ModelsCommand::Inspect(inspect) } => models::inspect(&inspect),
         Command::Bench { command } => bench::run(&command),

@@ -99,6 +99,8 @@ words! {
         Starting,
         /// Ready or at work.
         Running,
+        /// It does not answer; after a while it is ended.
+        Silent,
         /// It ended by itself; the next work starts another one.
         Stopped,
     }

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 const USAGE: &str = "\
-cargo xtask run [ARGS]     build Eyewright and start it; ARGS are handed to the program
+cargo xtask run [ARGS]     build Eyewright and show it in a browser; with ARGS, run the terminal program
 cargo xtask test [FILTER]  install or name missing Debian packages, then run the test suites
 cargo xtask ci             format, tidy, lints, documentation and tests: what must pass before a change is merged
 cargo xtask tidy           check the invariants of the tree that no compiler checks

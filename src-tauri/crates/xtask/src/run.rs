@@ -1,42 +1,33 @@
 //! How does `cargo xtask run` start Eyewright?
 //!
-//! There is one door today, the terminal program. When the window exists, it becomes what [`start`] answers
-//! for an empty command line; the rest of this file stays.
+//! Without arguments it shows the interface in a browser, for which it builds the interface; with arguments it is the
+//! terminal program.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::step;
+use crate::{step, ui};
 
-/// The model that comes with the checkout, relative to its root.
-const DEMO_MODEL: &str = "models/demo";
-
-/// What will be started, and what the person at the keyboard is told first.
-#[derive(Debug, PartialEq, Eq)]
-struct Start {
-    args: Vec<String>,
-    note: Option<String>,
-}
+/// What is started when nothing is said.
+const INTERFACE: &[&str] = &["serve", "--ui"];
 
 /// Builds the program and starts it. Ends with the program's own exit code.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<ExitCode> {
+    let args = if args.is_empty() { INTERFACE } else { args };
+    if shows_interface(args) && !ui::build(root)? {
+        return Ok(ExitCode::FAILURE);
+    }
     // The same selection of packages as the tests, so that both share one build of every dependency.
     if !step::succeeds(&mut step::cargo(root, &["build", "--workspace", "--bin", "eyewright"]))? {
         return Ok(ExitCode::FAILURE);
     }
-    let Start { args, note } =
-        start(args, &contents(&root.join("models")), has_weights(&root.join(DEMO_MODEL)));
-    if let Some(note) = note {
-        println!("{note}\n");
-    }
     let program = program()?;
     // Standard input stays ours here: this is the one command that talks with a person.
     let status = Command::new(&program)
-        .args(&args)
+        .args(args)
         .current_dir(root)
         .status()
         .with_context(|| format!("`{}` cannot be started", program.display()))?;
@@ -44,20 +35,9 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-fn start(args: &[&str], models: &[String], demo: bool) -> Start {
-    let words = |args: &[&str]| args.iter().map(|&word| word.to_owned()).collect();
-    if !args.is_empty() {
-        return Start { args: words(args), note: None };
-    }
-    if demo {
-        return Start { args: words(&["chat", DEMO_MODEL]), note: None };
-    }
-    let found = if models.is_empty() { "nothing".to_owned() } else { models.join(", ") };
-    let note = format!(
-        "{DEMO_MODEL} holds no weights yet (models/ holds {found}). \
-         `cargo xtask run chat MODEL` talks with a model of your own; this is what the program can do:"
-    );
-    Start { args: words(&["--help"]), note: Some(note) }
+/// Whether the built interface will be asked for.
+fn shows_interface(args: &[&str]) -> bool {
+    args.first() == Some(&"serve") && args.contains(&"--ui")
 }
 
 /// The built program lies beside us: same profile, same target folder.
@@ -68,43 +48,20 @@ fn program() -> Result<PathBuf> {
     Ok(own.with_file_name(name))
 }
 
-/// Names in a folder, sorted; none if there is no such folder.
-fn contents(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
-fn has_weights(dir: &Path) -> bool {
-    contents(dir).iter().any(|name| name.ends_with(".safetensors"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_decides_then_the_demo_model() {
-        let models = ["templates".to_owned()];
-        let rows: [(&[&str], bool, &[&str], bool); 4] = [
-            (&[], true, &["chat", "models/demo"], false),
-            (&[], false, &["--help"], true),
-            (&["doctor"], false, &["doctor"], false),
-            (&["chat", "x", "--seed", "1"], true, &["chat", "x", "--seed", "1"], false),
-        ];
-        for (args, demo, expected, told) in rows {
-            let start = start(args, &models, demo);
-            assert_eq!(start.args, expected, "{args:?} {demo}");
-            assert_eq!(start.note.is_some(), told, "{args:?} {demo}");
+    fn only_the_browser_door_needs_the_interface() {
+        for (args, needs) in [
+            (INTERFACE, true),
+            (&["serve", "--listen", "127.0.0.1:0", "--ui"], true),
+            (&["serve"], false),
+            (&["chat", "--ui"], false),
+            (&[], false),
+        ] {
+            assert_eq!(shows_interface(args), needs, "{args:?}");
         }
-    }
-
-    #[test]
-    fn the_note_says_what_is_there() {
-        let note = start(&[], &["presets".into(), "templates".into()], false).note.unwrap();
-        assert!(note.contains("presets, templates"), "{note}");
-        let note = start(&[], &[], false).note.unwrap();
-        assert!(note.contains("holds nothing"), "{note}");
     }
 }

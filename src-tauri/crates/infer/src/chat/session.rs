@@ -94,6 +94,27 @@ impl<'m> ChatSession<'m> {
         &self.turns
     }
 
+    /// Makes this the conversation: what was said so far, and the pictures it has beyond the first `kept` of those
+    /// already encoded here, oldest first. What was read of an equal beginning is not read again.
+    ///
+    /// # Errors
+    /// If a picture comes to a model without eyes, or the device fails; the conversation is then as before.
+    pub fn recall(&mut self, turns: Vec<Turn>, pictures: &[Picture], kept: usize) -> Result<(), ChatError> {
+        let new = self.model.encode(pictures)?;
+        let known = self.features.as_ref().map_or(0, |features| features.dims()[0]);
+        let old =
+            self.features.take().filter(|_| kept > 0).map(|features| features.narrow(0, 0, kept.min(known)));
+        if kept < known {
+            self.forget(); // its places of pictures may stand for other ones now
+        }
+        self.features = match (old, new) {
+            (Some(old), Some(new)) => Some(Tensor::cat(vec![old, new], 0)),
+            (old, new) => old.or(new),
+        };
+        self.turns = turns;
+        Ok(())
+    }
+
     /// Asks `question` about `pictures` and all earlier ones; `on_text` is given the answer as it is written.
     ///
     /// After an error the conversation is as before the question.

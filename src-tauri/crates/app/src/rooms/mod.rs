@@ -1,0 +1,33 @@
+//! The handlers of all commands, one file for each room of the interface.
+
+mod api;
+mod chats;
+mod datasets;
+mod doors;
+mod exports;
+mod machine;
+mod models;
+mod pictures;
+mod plans;
+mod runs;
+mod settings;
+
+pub(crate) use api::ApiRoom;
+pub use api::{ApiDoor, ApiImage, ApiModel, ApiQuestion, ApiTurn};
+pub(crate) use chats::ChatRoom;
+pub(crate) use machine::MachineRoom;
+pub(crate) use models::sampling_config;
+pub(crate) use pictures::PictureRoom;
+pub(crate) use runs::RunRoom;
+
+use eyewright_protocol::{ErrorBody, ErrorCode};
+
+/// An error of a request.
+pub(crate) fn bad_request(message: impl Into<String>) -> ErrorBody {
+    ErrorBody::new(ErrorCode::BadRequest, message)
+}
+
+/// Something that is not there.
+pub(crate) fn not_found(message: impl Into<String>) -> ErrorBody {
+    ErrorBody::new(ErrorCode::NotFound, message)
+}

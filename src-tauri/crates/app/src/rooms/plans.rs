@@ -1,0 +1,415 @@
+//! Plans: what a draft becomes, what it costs, and what keeps it from starting.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use eyewright_data::dataset::DatasetIndex;
+use eyewright_protocol::{
+    FieldKind, MemoryBar, MemoryPart, Nothing, PlanFix, PlanProblem, PlanRow, PreviewRun, ReadDraft,
+    RecipeCard, RunDraft, RunPreview, SourceWord, StageWord,
+};
+use eyewright_train::plan::{
+    Field, Kind, Overrides, PartMemory, PlanError, Platform, Recipe, RunPlan, Source, Stage, Value,
+};
+
+use super::bad_request;
+use crate::AppError;
+use crate::studio::{Inner, Reply, body};
+use crate::training::{PlanRequest, ResolvedPlan, find_model_folder, resolve_plan};
+
+/// Longest TOML text that is read.
+const LONGEST: usize = 1 << 20;
+
+/// A draft's text value for a value, as `--set` takes it.
+pub(crate) fn text_of(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+pub(crate) fn stage_word(stage: Stage) -> StageWord {
+    match stage {
+        Stage::Pretrain => StageWord::Pretrain,
+        Stage::Finetune => StageWord::Finetune,
+    }
+}
+
+/// A row of a plan as the wizard shows it.
+pub(crate) fn plan_rows(plan: &RunPlan, plain: Option<&RunPlan>, recipe: Option<&Recipe>) -> Vec<PlanRow> {
+    let usual: BTreeMap<&str, String> =
+        plain.into_iter().flat_map(RunPlan::rows).map(|row| (row.field.key, text_of(row.value))).collect();
+    plan.rows()
+        .map(|row| {
+            let value = text_of(row.value);
+            PlanRow {
+                key: row.field.key.to_owned(),
+                flag: row.field.flag.to_owned(),
+                kind: kind(&row.field.kind),
+                recommended: usual.get(row.field.key).cloned().unwrap_or_else(|| value.clone()),
+                value,
+                source: match row.source {
+                    Source::Recipe => SourceWord::Recipe,
+                    Source::Preset => SourceWord::Preset,
+                    Source::User => SourceWord::User,
+                    Source::Derived => SourceWord::Derived,
+                },
+                advice: recipe.map_or(row.field.advice, |recipe| recipe.advice(row.field)).to_owned(),
+            }
+        })
+        .collect()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "bounds of fields are small or endless")]
+fn kind(kind: &Kind) -> FieldKind {
+    let bound = |number: f64| (number.abs() < 1e15).then_some(number);
+    match kind {
+        Kind::Flag => FieldKind::Flag,
+        Kind::Integer(min, max) => FieldKind::Integer { min: bound(*min as f64), max: bound(*max as f64) },
+        Kind::Number(min, max) => FieldKind::Number { min: bound(*min), max: bound(*max) },
+        Kind::Text => FieldKind::Text,
+        Kind::Path => FieldKind::Path,
+        Kind::Choice(words) => {
+            FieldKind::Choice { words: words.iter().map(|word| (*word).to_owned()).collect() }
+        }
+        Kind::List => FieldKind::List,
+    }
+}
+
+fn problem(blocks: bool, key: Option<&str>, message: impl Into<String>, hint: Option<&str>) -> PlanProblem {
+    PlanProblem {
+        blocks,
+        key: key.map(str::to_owned),
+        message: message.into(),
+        hint: hint.map(str::to_owned),
+    }
+}
+
+impl Inner {
+    pub(crate) fn list_recipes(&self, _: Nothing) -> Reply<Vec<RecipeCard>> {
+        let users = self.library()?.folder().join("recipes");
+        let found =
+            Recipe::names(Some(&users)).into_iter().filter_map(|name| Recipe::find(&name, Some(&users)).ok());
+        Ok(found
+            .map(|recipe| {
+                let stage = recipe.settings().get("stage").map(text_of).unwrap_or_default();
+                RecipeCard {
+                    stage: if stage == "pretrain" { StageWord::Pretrain } else { StageWord::Finetune },
+                    name: recipe.name,
+                    summary: recipe.summary,
+                }
+            })
+            .collect())
+    }
+
+    /// The request of a draft. Values that are no values are left out and named.
+    fn plan_request(&self, draft: &RunDraft, problems: &mut Vec<PlanProblem>) -> Reply<PlanRequest> {
+        let library = self.library()?;
+        let mut overrides = Overrides::default();
+        for (key, text) in &draft.values {
+            if let Err(error) = overrides.set(key, text) {
+                problems.push(problem(true, Some(key), error.to_string(), None));
+            }
+        }
+        let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+        Ok(PlanRequest {
+            preset: named(&draft.preset),
+            recipe: named(&draft.recipe),
+            config: None,
+            overrides,
+            users_presets: Some(library.folder().join("presets")),
+            users_recipes: Some(library.folder().join("recipes")),
+        })
+    }
+
+    /// A draft as a plan that can be run.
+    pub(crate) fn resolved(&self, draft: &RunDraft) -> Reply<ResolvedPlan> {
+        let mut problems = Vec::new();
+        let request = self.plan_request(draft, &mut problems)?;
+        if let Some(first) = problems.first() {
+            return Err(bad_request(first.message.clone()));
+        }
+        resolve_plan(&request).map_err(|error| body(&error))
+    }
+
+    pub(crate) fn preview_run(&self, request: PreviewRun) -> Reply<RunPreview> {
+        let mut problems = Vec::new();
+        let mut wanted = self.plan_request(&request.draft, &mut problems)?;
+        if request.after.is_some() {
+            // The projector will come from the run before; what stands there now does not matter.
+            let _ = wanted.overrides.set("model.pretrained", "");
+        }
+        let resolved = match with_gaps_filled(&mut wanted, &mut problems) {
+            Ok(resolved) => resolved,
+            Err(error) => {
+                problems.push(problem(true, None, error.to_string(), None));
+                return Ok(empty(problems));
+            }
+        };
+        let plan = &resolved.plan;
+        let plain =
+            resolve_plan(&PlanRequest { overrides: only_needed(&wanted.overrides), ..wanted.clone() }).ok();
+        self.look_at_files(plan, request.after.is_some(), &mut problems);
+        let rows = self.rows_of(plan, &mut problems);
+        let steps = rows.and_then(|rows| steps(plan, rows));
+        let memory = self.memory_bar(&resolved);
+        let fixes = match memory.fits {
+            Some(false) => self.fixes(&wanted, memory.total, memory.device_memory),
+            _ => Vec::new(),
+        };
+        if memory.fits == Some(false) {
+            let message = "the forecast is larger than the device's memory";
+            problems.push(problem(false, None, message, Some("Take one of the ways to make it smaller.")));
+        }
+        if let Some(run) = self.runs.running() {
+            let hint = Some("Put this one into the queue.");
+            problems.push(problem(false, None, format!("the run `{run}` is going on"), hint));
+        }
+        Ok(RunPreview {
+            rows: plan_rows(plan, plain.as_ref().map(|plain| &plain.plan), Some(&resolved.recipe)),
+            stage: Some(stage_word(plan.stage)),
+            command: plan.to_command(),
+            toml: plan.to_toml(),
+            memory: Some(memory),
+            fixes,
+            steps,
+            rows_total: rows,
+            trained_parameters: Some(resolved.parameters().trained()),
+            ready: !problems.iter().any(|problem| problem.blocks),
+            problems,
+        })
+    }
+
+    /// What can be seen from outside: are the folders there, do the parts fit?
+    fn look_at_files(&self, plan: &RunPlan, chained: bool, problems: &mut Vec<PlanProblem>) {
+        let parts = [("model.llm", &plan.model.llm), ("model.tower", &plan.model.tower)];
+        for (key, name) in parts {
+            if !name.is_empty() && find_model_folder(name).is_none() {
+                let hint = Some("Choose a folder of the library, or download it in Models.");
+                problems.push(problem(true, Some(key), format!("`{name}` is not on this machine"), hint));
+            }
+        }
+        if plan.model.tower.is_empty() {
+            problems.push(problem(
+                false,
+                Some("model.tower"),
+                "without a vision tower this trains text alone",
+                None,
+            ));
+        }
+        let pretrained =
+            plan.rows().find(|row| row.field.key == "model.pretrained").map(|row| text_of(row.value));
+        match pretrained.filter(|path| !path.is_empty()) {
+            Some(path) if !Path::new(&path).exists() => {
+                problems.push(problem(
+                    true,
+                    Some("model.pretrained"),
+                    format!("`{path}` is not there"),
+                    None,
+                ));
+            }
+            None if plan.stage == Stage::Finetune && !chained => {
+                let message =
+                    "finetune starts from a random projector; it learns far worse without a pretrained one";
+                problems.push(problem(
+                    false,
+                    Some("model.pretrained"),
+                    message,
+                    Some("Run pretrain first, or choose its product."),
+                ));
+            }
+            _ => {}
+        }
+        let json = plan.data.json.display().to_string();
+        if !json.is_empty() && !plan.data.json.is_file() {
+            problems.push(problem(true, Some("data.json"), format!("`{json}` is not there"), None));
+        }
+        for picture in &plan.evaluation.images {
+            if !Path::new(picture).is_file() {
+                problems.push(problem(
+                    true,
+                    Some("evaluation.images"),
+                    format!("`{picture}` is not there"),
+                    None,
+                ));
+            }
+        }
+    }
+
+    /// Rows of the data file; counted once for a file as it is.
+    fn rows_of(&self, plan: &RunPlan, problems: &mut Vec<PlanProblem>) -> Option<u64> {
+        if !plan.data.json.is_file() {
+            return None;
+        }
+        match self.runs.rows_of_file(&plan.data.json, || {
+            DatasetIndex::open(&plan.data.json, &mut |_, _| {}).map(|index| index.len() as u64)
+        }) {
+            Ok(0) => {
+                problems.push(problem(true, Some("data.json"), "the data set has no rows", None));
+                Some(0)
+            }
+            Ok(rows) => Some(rows),
+            Err(error) => {
+                problems.push(problem(true, Some("data.json"), error.to_string(), None));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn platform(&self) -> Platform {
+        let device = self.settings.get().device;
+        let chosen = self.machine.chosen().unwrap_or(device);
+        match chosen.split(':').next() {
+            Some("cuda") => Platform::Cuda,
+            Some("vulkan" | "metal" | "wgpu") => Platform::Wgpu,
+            _ => Platform::Cpu,
+        }
+    }
+
+    pub(crate) fn memory_bar(&self, resolved: &ResolvedPlan) -> MemoryBar {
+        let forecast = resolved.memory(self.platform());
+        let part = |part: &str, memory: &PartMemory| MemoryPart {
+            part: part.to_owned(),
+            weights: memory.weights,
+            optimiser: memory.optimiser,
+            gradients: memory.gradients,
+            activations: memory.activations,
+        };
+        let rest =
+            |name: &str, bytes| part(name, &PartMemory { activations: bytes, ..PartMemory::default() });
+        let device_memory = self.machine.known_memory();
+        MemoryBar {
+            parts: vec![
+                part("language model", &forecast.llm),
+                part("tower", &forecast.tower),
+                part("projector", &forecast.projector),
+                rest("logits", forecast.logits),
+                rest("workspace", forecast.workspace),
+            ],
+            total: forecast.total(),
+            fits: device_memory.map(|memory| forecast.total() <= memory),
+            device_memory,
+            device_name: self.machine.chosen().unwrap_or_default(),
+        }
+    }
+
+    /// Changes that make the forecast smaller, the least painful first.
+    fn fixes(&self, request: &PlanRequest, now: u64, room: Option<u64>) -> Vec<PlanFix> {
+        let Ok(resolved) = resolve_plan(request) else { return Vec::new() };
+        let (batch, accumulation) = (resolved.plan.train.batch, resolved.plan.train.accumulation);
+        let mut ways: Vec<(&str, Vec<(&str, String)>)> = vec![
+            ("recompute activations", vec![("train.activation_checkpointing", "true".to_owned())]),
+            ("store the language model in 4 bits", vec![("model.quantisation", "nf4-double".to_owned())]),
+            ("adapters instead of all numbers", vec![("tune.llm.mode", "lora".to_owned())]),
+        ];
+        let mut half = batch / 2;
+        while half >= 1 {
+            let pair = vec![
+                ("train.batch", half.to_string()),
+                ("train.accumulation", (accumulation * (batch / half)).to_string()),
+            ];
+            ways.push(("smaller batches, more of them for a step", pair));
+            half /= 2;
+        }
+        let mut fixes: Vec<PlanFix> = ways
+            .into_iter()
+            .filter_map(|(about, values)| {
+                let mut changed = request.clone();
+                values.iter().try_for_each(|(key, value)| changed.overrides.set(key, value)).ok()?;
+                let total = resolve_plan(&changed).ok()?.memory(self.platform()).total();
+                let values = values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+                (total < now).then(|| PlanFix { about: about.to_owned(), values, total })
+            })
+            .collect();
+        // Of several batches that fit, the largest is enough.
+        let fits = |fix: &PlanFix| room.is_some_and(|room| fix.total <= room);
+        if let Some(first) = fixes.iter().position(|fix| fix.values.contains_key("train.batch") && fits(fix))
+        {
+            fixes.truncate(first + 1);
+        }
+        fixes
+    }
+
+    pub(crate) fn read_draft(&self, request: ReadDraft) -> Reply<RunDraft> {
+        if request.toml.len() > LONGEST {
+            return Err(bad_request("the text is far longer than any plan"));
+        }
+        let overrides = Overrides::from_toml("the text", &request.toml)
+            .map_err(|error| bad_request(error.to_string()))?;
+        Ok(draft_of(&overrides, None))
+    }
+}
+
+/// A draft with every value of some overrides.
+pub(crate) fn draft_of(overrides: &Overrides, name: Option<String>) -> RunDraft {
+    let values = overrides.settings().iter().map(|(field, value)| (field.key.to_owned(), text_of(value)));
+    RunDraft {
+        recipe: overrides.recipe.clone().unwrap_or_default(),
+        preset: overrides.preset.clone().unwrap_or_default(),
+        values: values.collect(),
+        name,
+        device: None,
+    }
+}
+
+/// Resolves a plan also when paths are not chosen yet, and names what is missing.
+fn with_gaps_filled(
+    request: &mut PlanRequest,
+    problems: &mut Vec<PlanProblem>,
+) -> Result<ResolvedPlan, AppError> {
+    match resolve_plan(request) {
+        Err(AppError::Plan(PlanError::Missing { keys })) => {
+            for key in keys {
+                let what = Field::of(key).map_or("", |field| field.advice);
+                problems.push(problem(true, Some(key), format!("`{key}` is not chosen yet"), Some(what)));
+                request.overrides.set(key, "")?;
+            }
+            resolve_plan(request)
+        }
+        other => other,
+    }
+}
+
+/// What a plan cannot be without, so that everything else is as recommended.
+fn only_needed(overrides: &Overrides) -> Overrides {
+    let mut needed = Overrides::default();
+    (needed.preset, needed.recipe) = (overrides.preset.clone(), overrides.recipe.clone());
+    let kept = ["data.json", "model.llm", "model.tower", "data.template", "data.image_folder"];
+    for (field, value) in overrides.settings().iter().filter(|(field, _)| kept.contains(&field.key)) {
+        let _ = needed.set(field.key, &text_of(value));
+    }
+    needed
+}
+
+/// Optimiser steps over the rows.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "counts of rows"
+)]
+pub(crate) fn steps(plan: &RunPlan, rows: u64) -> Option<u64> {
+    let share = plan.rows().find(|row| row.field.key == "data.validation_fraction")?;
+    let fraction = match share.value {
+        Value::Number(number) => *number,
+        _ => 0.0,
+    };
+    let measured = (rows as f64 * fraction).round() as u64;
+    Some(plan.train.run_length(rows.saturating_sub(measured)).steps)
+}
+
+fn empty(problems: Vec<PlanProblem>) -> RunPreview {
+    RunPreview {
+        rows: Vec::new(),
+        stage: None,
+        command: String::new(),
+        toml: String::new(),
+        memory: None,
+        fixes: Vec::new(),
+        steps: None,
+        rows_total: None,
+        trained_parameters: None,
+        problems,
+        ready: false,
+    }
+}

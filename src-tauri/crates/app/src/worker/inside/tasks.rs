@@ -1,0 +1,105 @@
+//! What is done for each task?
+
+use std::sync::mpsc;
+
+use eyewright_ops::DeviceChoice;
+use eyewright_protocol::{ErrorBody, ErrorCode, RunEstimate};
+use eyewright_train::plan::RunPlan;
+use eyewright_train::run::{Phase, RunControl, RunEvent, RunSummary, Start};
+
+use super::{Buttons, Order, Voice, chat};
+use crate::AppError;
+use crate::studio::{Reply, body};
+use crate::training::{TrainRequest, train};
+use crate::worker::messages::{RunButton, Task, TaskEvent, TrainTask};
+
+/// Steps of a dry run; the first ones also pay for compiling and warming up.
+const DRY_STEPS: u64 = 3;
+
+/// Does one task, and for a model those that follow on it. Gives back an order it could not serve.
+pub(super) fn perform(order: Order, todo: &mpsc::Receiver<Order>, voice: &Voice) -> Option<Order> {
+    let id = order.id;
+    let done = match &order.task {
+        Task::Load(_) | Task::Answer(_) => return chat::serve(order, todo, voice),
+        // Whatever was loaded was let go of before this was reached.
+        Task::Unload => Ok(TaskEvent::Done),
+        Task::Abort => std::process::abort(),
+        Task::Train(task) => {
+            let mut tell = |event: &RunEvent| {
+                if let Ok(value) = serde_json::to_value(event) {
+                    voice.tell(id, TaskEvent::Run(value));
+                }
+            };
+            run(task, &order.buttons, &mut tell).map(|_| TaskEvent::Done)
+        }
+        Task::Estimate(task) => estimate(task, &order, voice),
+    };
+    voice.tell(id, done.unwrap_or_else(TaskEvent::Failed));
+    None
+}
+
+/// Trains the run in a folder. Buttons are looked at whenever the run says something, which it does at every step.
+fn run(task: &TrainTask, buttons: &Buttons, tell: &mut dyn FnMut(&RunEvent)) -> Reply<RunSummary> {
+    let fault = |error: AppError| body(&error);
+    let plan = RunPlan::read(&task.folder.join("plan.toml")).map_err(|error| fault(error.into()))?;
+    let device: DeviceChoice =
+        task.device.parse().map_err(|error: eyewright_ops::DeviceError| fault(error.into()))?;
+    let start = if task.resume { Start::Resume } else { Start::Fresh };
+    let request = TrainRequest { plan, folder: task.folder.clone(), start, device };
+    let control = RunControl::default();
+    let asked = control.clone();
+    let mut on_event = |event: RunEvent| {
+        tell(&event);
+        press(buttons, &asked);
+    };
+    press(buttons, &control);
+    train(&request, &control, &mut on_event).map_err(fault)
+}
+
+fn press(buttons: &Buttons, control: &RunControl) {
+    for button in buttons.take() {
+        match button {
+            RunButton::SampleNow => control.sample_now(),
+            RunButton::SaveNow => control.save_now(),
+            RunButton::StopAndSave => control.stop(),
+            RunButton::StopNow => control.stop_now(),
+        }
+    }
+}
+
+/// A few real steps, then nothing is kept.
+fn estimate(task: &TrainTask, order: &Order, voice: &Voice) -> Reply<TaskEvent> {
+    let mut last = None;
+    let mut made = 0;
+    let mut tell = |event: &RunEvent| match event {
+        RunEvent::PhaseProgress { phase: Phase::Load, done, total } => {
+            voice
+                .tell(order.id, TaskEvent::Progress { done: *done, total: *total, unit: "bytes".to_owned() });
+        }
+        RunEvent::StepFinished(metrics) => {
+            made += 1;
+            last = Some((metrics.ms / 1e3, metrics.steps));
+            voice.tell(
+                order.id,
+                TaskEvent::Progress { done: made, total: DRY_STEPS, unit: "steps".to_owned() },
+            );
+            if made >= DRY_STEPS {
+                order.buttons.press(RunButton::StopNow);
+            }
+        }
+        _ => {}
+    };
+    run(task, &order.buttons, &mut tell)?;
+    if order.cancel.is_cancelled() {
+        return Err(ErrorBody::new(ErrorCode::Cancelled, "the dry run was stopped"));
+    }
+    let (seconds_per_step, steps) =
+        last.ok_or_else(|| ErrorBody::new(ErrorCode::NotReady, "the run has no step to measure"))?;
+    Ok(TaskEvent::Estimated(RunEstimate {
+        steps,
+        seconds_per_step,
+        seconds: 0.0,
+        device_memory: None,
+        forecast: 0,
+    }))
+}
