@@ -17,6 +17,9 @@ use eyewright_train::{plan::PlanError, run::RunError};
 /// A use case failed; the message names the file and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    /// Another form of a model.
+    #[error(transparent)]
+    Interop(#[from] eyewright_interop::InteropError),
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),

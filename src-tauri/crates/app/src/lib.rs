@@ -6,6 +6,7 @@
 mod bench;
 pub mod compare;
 mod error;
+pub mod export;
 mod inspect;
 mod library;
 mod logits;

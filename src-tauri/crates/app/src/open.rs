@@ -112,7 +112,7 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
         done += bytes;
         progress(done, total);
     })?;
-    let square = request.square.unwrap_or(usual_square(trained.as_ref(), files.kind));
+    let square = request.square.unwrap_or(usual_square(trained.as_ref(), files.kind, &paths.model));
     let bos = if request.xtuner_compatible { BosMode::XtunerCompatible } else { BosMode::Always };
     let model = ChatModel {
         llava,
@@ -132,15 +132,15 @@ pub(crate) fn eyes_of(paths: &StackPaths) -> Result<Option<(ImageProcessor, Squa
     let (paths, trained) = paths.resolved()?;
     let files = StackFiles::find(&paths)?;
     let Some(eye) = &files.eye else { return Ok(None) };
-    let square = usual_square(trained.as_ref(), files.kind);
+    let square = usual_square(trained.as_ref(), files.kind, &paths.model);
     Ok(Some((find_processor(eye)?, square, eye.tower.config.tokens())))
 }
 
 /// llava-hf's own processor cuts a square out; XTuner pads; a run does as its plan said.
-fn usual_square(trained: Option<&TrainedModel>, kind: StackKind) -> SquareMode {
+fn usual_square(trained: Option<&TrainedModel>, kind: StackKind, folder: &Path) -> SquareMode {
     match (trained, kind) {
         (Some(trained), _) if trained.square == "crop" => SquareMode::CentreCrop,
-        (None, StackKind::LlavaHf) => SquareMode::CentreCrop,
+        (None, StackKind::LlavaHf) if !eyewright_interop::source::pads(folder) => SquareMode::CentreCrop,
         _ => SquareMode::Pad,
     }
 }

@@ -45,6 +45,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::recipes::RecipesCommand,
     },
+    /// Write a run's model in another form and prove that it is the same model.
+    Export(Box<crate::export::ExportArguments>),
+    /// Write any model in another form: llava-hf, XTuner, .pth, LLaVA, GGUF.
+    Convert(Box<crate::export::ConvertArguments>),
     /// List the devices of this machine and what is missing.
     Doctor,
     /// Print completions for a shell.

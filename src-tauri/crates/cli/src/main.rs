@@ -7,6 +7,7 @@ mod bench_train;
 mod chat;
 mod compare;
 mod doctor;
+mod export;
 mod models;
 mod plan;
 mod plan_arguments;
@@ -43,6 +44,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Compare(compare) => compare::run(&compare),
         Command::Plan(plan) => plan::run(&plan),
         Command::Recipes { command } => recipes::run(&command),
+        Command::Export(arguments) => export::run_export(&arguments),
+        Command::Convert(arguments) => export::run_convert(&arguments),
         Command::Doctor => {
             doctor::run();
             Ok(())

@@ -13,7 +13,7 @@ use burn::tensor::{DType, Device};
 use crate::{
     config::{ConfigError, ConfigFile},
     linear::{Linear, LinearAdapter},
-    weights::{Checkpoint, WeightsError, tensor_from},
+    weights::{Checkpoint, TensorBytes, WeightsError, tensor_from},
 };
 
 /// Rank and strength of an adapter, as `LoraConfig` of PEFT.
@@ -116,12 +116,31 @@ impl AdapterConfig {
     }
 
     fn scale(&self, layer: &str, rank: usize) -> f64 {
-        let ends_so = |key: &&String| layer == key.as_str() || layer.ends_with(&format!(".{key}"));
-        let alpha =
-            self.alpha_pattern.iter().find(|(key, _)| ends_so(key)).map_or(self.alpha, |(_, alpha)| *alpha);
         let rank = rank as f64;
-        alpha / if self.rank_stabilised { rank.sqrt() } else { rank }
+        self.alpha_of(layer) / if self.rank_stabilised { rank.sqrt() } else { rank }
     }
+
+    /// The alpha of one layer.
+    pub fn alpha_of(&self, layer: &str) -> f64 {
+        let ends_so = |key: &&String| layer == key.as_str() || layer.ends_with(&format!(".{key}"));
+        self.alpha_pattern.iter().find(|(key, _)| ends_so(key)).map_or(self.alpha, |(_, alpha)| *alpha)
+    }
+
+    /// Whether adapters are scaled by `alpha / sqrt(rank)`.
+    pub fn is_rank_stabilised(&self) -> bool {
+        self.rank_stabilised
+    }
+}
+
+/// The two matrices of one adapter as they lie in a file.
+#[derive(Clone, Debug)]
+pub struct AdapterPair {
+    /// `[rank, in]`
+    pub a: TensorBytes,
+    /// `[out, rank]`
+    pub b: TensorBytes,
+    /// `alpha / rank`, or `alpha / sqrt(rank)` for rank-stabilised adapters.
+    pub scale: f64,
 }
 
 /// The adapters of one part of a model, by the canonical name of the linear map they belong to.
@@ -167,6 +186,67 @@ impl Adapter {
             return Err(AdapterError::Empty { adapter: path });
         }
         Ok(Self { path, config, checkpoint, pairs, strangers })
+    }
+
+    /// Rank and strength.
+    pub fn config(&self) -> &AdapterConfig {
+        &self.config
+    }
+
+    /// The same adapter with another strength, for files that do not say theirs.
+    pub fn with_alpha(mut self, alpha: f64) -> Self {
+        self.config.alpha = alpha;
+        self
+    }
+
+    /// The layers that have a matrix here.
+    pub fn layers(&self) -> impl Iterator<Item = &str> {
+        self.pairs.keys().map(String::as_str)
+    }
+
+    /// One layer's pair as it lies in the file, with what its product is multiplied by; `None` if the layer has
+    /// none.
+    ///
+    /// # Errors
+    /// A half is missing, does not fit a map of `shape` (`[out, in]`), or cannot be read.
+    pub fn pair(&self, layer: &str, shape: [usize; 2]) -> Result<Option<AdapterPair>, AdapterError> {
+        match self.pairs.get(layer) {
+            None => Ok(None),
+            Some([Some(a), Some(b)]) => {
+                let (a, b, scale) = self.read_pair(layer, a, b, shape)?;
+                Ok(Some(AdapterPair { a, b, scale }))
+            }
+            Some(pair) => {
+                let names = pair.iter().flatten().cloned().collect();
+                Err(AdapterError::NoPlace { adapter: self.path.clone(), names })
+            }
+        }
+    }
+
+    /// Compares names and shapes with the maps of a part, given as name to `[out, in]`; nothing is read.
+    ///
+    /// # Errors
+    /// If a tensor has no place, lacks its other half, or has the wrong shape.
+    pub fn check(&self, maps: &BTreeMap<String, [usize; 2]>) -> Result<(), AdapterError> {
+        let mut homeless = self.strangers.clone();
+        let shape =
+            |name: &String| self.checkpoint.get(name).map(|info| info.shape.clone()).unwrap_or_default();
+        for (layer, pair) in &self.pairs {
+            let ([Some(a), Some(b)], Some(&[out, width])) = (pair, maps.get(layer)) else {
+                homeless.extend(pair.iter().flatten().cloned());
+                continue;
+            };
+            let (a, b) = (shape(a), shape(b));
+            let rank = a.first().copied().unwrap_or(0);
+            if rank == 0 || a != [rank, width] || b != [out, rank] {
+                let (adapter, layer) = (self.path.clone(), layer.clone());
+                return Err(AdapterError::Shape { adapter, layer, a, b, width, out });
+            }
+        }
+        if homeless.is_empty() {
+            return Ok(());
+        }
+        Err(AdapterError::NoPlace { adapter: self.path.clone(), names: homeless })
     }
 
     /// Puts every pair beside the linear map it names, in `dtype` on `device`.
@@ -219,6 +299,22 @@ impl Adapter {
         dtype: DType,
         device: &Device,
     ) -> Result<LinearAdapter, AdapterError> {
+        let (a, b, scale) = self.read_pair(layer, a, b, [out, width])?;
+        let rank = a.shape.first().copied().unwrap_or(0);
+        Ok(LinearAdapter {
+            a: tensor_from(a, [rank, width], dtype, device),
+            b: tensor_from(b, [out, rank], dtype, device),
+            scale,
+        })
+    }
+
+    fn read_pair(
+        &self,
+        layer: &str,
+        a: &str,
+        b: &str,
+        [out, width]: [usize; 2],
+    ) -> Result<(TensorBytes, TensorBytes, f64), AdapterError> {
         let (a, b) = (self.checkpoint.read(a)?, self.checkpoint.read(b)?);
         let rank = a.shape.first().copied().unwrap_or(0);
         if rank == 0 || a.shape != [rank, width] || b.shape != [out, rank] {
@@ -232,11 +328,7 @@ impl Adapter {
                 out,
             });
         }
-        Ok(LinearAdapter {
-            a: tensor_from(a, [rank, width], dtype, device),
-            b: tensor_from(b, [out, rank], dtype, device),
-            scale: self.config.scale(layer, rank),
-        })
+        Ok((a, b, self.config.scale(layer, rank)))
     }
 }
 

@@ -106,6 +106,13 @@ impl ConfigFile {
         self.json.get(field).filter(|value| !value.is_null())
     }
 
+    /// All fields.
+    pub fn all(&self) -> &serde_json::Map<String, Value> {
+        static NONE: std::sync::LazyLock<serde_json::Map<String, Value>> =
+            std::sync::LazyLock::new(Default::default);
+        self.json.as_object().unwrap_or(&NONE)
+    }
+
     /// A nested object.
     ///
     /// # Errors

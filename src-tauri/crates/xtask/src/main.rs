@@ -7,6 +7,7 @@
 
 mod ci;
 mod codegen;
+mod interop;
 mod packages;
 mod run;
 mod step;
@@ -23,6 +24,7 @@ const USAGE: &str = "\
 cargo xtask run [ARGS]     build Eyewright and show it in a browser; with ARGS, run the terminal program
 cargo xtask test [FILTER]  install or name missing Debian packages, then run the test suites
 cargo xtask ci             format, tidy, lints, documentation and tests: what must pass before a change is merged
+cargo xtask interop        export tiny models in every form and open them with transformers, PEFT and llama.cpp
 cargo xtask tidy           check the invariants of the tree that no compiler checks
 cargo xtask codegen        write the TypeScript bindings of the protocol; --check says whether they are current";
 
@@ -46,6 +48,7 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
         ["ci"] => ci::ci(&workspace::root()?),
         ["codegen"] => codegen::codegen(&workspace::root()?, false),
         ["codegen", "--check"] => codegen::codegen(&workspace::root()?, true),
+        ["interop"] => interop::interop(&workspace::root()?),
         ["tidy"] => tidy::tidy(&workspace::root()?),
         [] | ["help" | "-h" | "--help", ..] => {
             println!("{USAGE}");

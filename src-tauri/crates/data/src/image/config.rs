@@ -131,8 +131,11 @@ impl TryFrom<Stored> for ImageProcessorConfig {
             ("do_center_crop", &stored.do_center_crop, true),
             ("do_rescale", &stored.do_rescale, true),
             ("do_normalize", &stored.do_normalize, true),
-            ("do_pad", &stored.do_pad, false),
         ];
+        // Padding happens before these steps, and who opens a model decides about it; both values can be followed.
+        if let Some(value) = stored.do_pad.filter(|value| !value.is_boolean() && !value.is_null()) {
+            return Err(ImageConfigError::Field { field: "do_pad", found: value, expected: "true or false" });
+        }
         for (field, value, wanted) in steps {
             match value {
                 None | Some(Value::Null) => {}

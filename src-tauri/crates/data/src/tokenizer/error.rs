@@ -5,6 +5,12 @@ use std::path::PathBuf;
 /// Why a tokenizer folder could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
+    /// A tokenizer cannot be written as `tokenizer.json`.
+    #[error("the tokenizer cannot be written as JSON: {reason}")]
+    Write {
+        /// What the pipeline said.
+        reason: String,
+    },
     /// The folder has no file this crate can build a tokenizer from.
     #[error(
         "`{}` holds neither `tokenizer.json` nor `tokenizer.model`; copy one of them from the model's repository \

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tokenizers::{Model, Tokenizer as Pipeline};
+use tokenizers::{AddedToken, Model, Tokenizer as Pipeline};
 
 use super::assemble::assemble;
 use super::config::{Folder, FolderConfig, TokenName, VOCABULARY_BYTES};
@@ -218,6 +218,29 @@ impl Tokenizer {
     /// Padding token, if the files name one.
     pub fn pad(&self) -> Option<u32> {
         self.pad
+    }
+
+    /// The token for what the vocabulary lacks, if the files name one.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
+    }
+
+    /// This tokenizer as the text of a `tokenizer.json`, with special tokens added to it where it lacks them; and the
+    /// ids of those.
+    ///
+    /// # Errors
+    /// If the pipeline cannot be written as JSON.
+    pub fn to_json_with(&self, specials: &[&str]) -> Result<(String, Vec<u32>), TokenizerError> {
+        let mut pipeline = self.pipeline.clone();
+        let tokens: Vec<AddedToken> = specials
+            .iter()
+            .filter(|token| pipeline.token_to_id(token).is_none())
+            .map(|token| AddedToken::from((*token).to_owned(), true))
+            .collect();
+        let written = pipeline.add_special_tokens(tokens).and_then(|_| pipeline.to_string(false));
+        let json = written.map_err(|source| TokenizerError::Write { reason: source.to_string() })?;
+        let ids = specials.iter().filter_map(|token| pipeline.token_to_id(token)).collect();
+        Ok((json, ids))
     }
 
     /// Whether a text for this model starts with the beginning-of-sequence token: `add_bos_token` of the

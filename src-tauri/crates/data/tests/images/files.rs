@@ -87,7 +87,7 @@ fn preprocessor_files() {
         (r#"{"size": 336, "resample": 0}"#, "resample"),
         (r#"{"size": 336, "do_resize": false}"#, "do_resize"),
         (r#"{"size": 336, "do_center_crop": 1}"#, "do_center_crop"),
-        (r#"{"size": 336, "do_pad": true}"#, "do_pad"),
+        (r#"{"size": 336, "do_pad": 3}"#, "do_pad"),
         (r#"{"size": 336, "image_mean": [0.5, 0.5]}"#, "image_mean"),
         (r#"{"size": 336, "image_mean": [0.5, 0.5, 7]}"#, "image_mean"),
         (r#"{"size": 336, "image_std": [0.5, 0, 0.5]}"#, "image_std"),

@@ -119,11 +119,13 @@ impl StackFiles {
         let json = ConfigFile::read(&paths.model.join("config.json"))?;
         let stack = if let Some(trained) = trained {
             find_trained(paths, &json, trained)?
-        } else if json.text("model_type")? == Some("llava") {
+        } else if json.text("model_type")? == Some("llava") && json.get("text_config").is_some() {
             if paths.llava.is_some() || paths.visual_encoder.is_some() {
                 return Err(StackError::Complete { path: paths.model.clone() });
             }
             find_llava_hf(paths, &json)?
+        } else if json.get("mm_vision_tower").is_some() && paths.llava.is_none() {
+            find_llava_own(paths, &json)?
         } else {
             find_parts(paths, &json)?
         };
@@ -233,7 +235,10 @@ fn find_parts(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, Stack
     };
     let tower = find_tower(&tower_folder, paths.visual_select_layer)?;
     let projector = find_projector(llava)?;
-    if llava.is_dir() {
+    if llava.join("adapter_config.json").is_file() && !llava.join("projector").is_dir() {
+        // As LLaVA's LoRA scripts leave it.
+        stack.llm_adapter = Some(Adapter::open(llava)?);
+    } else if llava.is_dir() {
         let adapter = |name: &str| {
             let folder = llava.join(name);
             folder.is_dir().then(|| Adapter::open(&folder)).transpose()
@@ -246,6 +251,31 @@ fn find_parts(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, Stack
     }
     stack.kind = StackKind::Parts;
     stack.eye = Some(EyeFiles { tower, projector, preprocessor: tower_folder });
+    Ok(stack)
+}
+
+/// A merged model as LLaVA's own repository writes it: the projector lies among the language model's tensors, the
+/// tower in a folder that the configuration names or that lies inside.
+fn find_llava_own(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, StackError> {
+    let mut fields = json.all().clone();
+    let family = match json.text("model_type")? {
+        Some("llava_qwen") => "qwen2",
+        Some("llava_mistral") => "mistral",
+        _ => "llama",
+    };
+    fields.insert("model_type".into(), family.into());
+    let json = ConfigFile::from_json(json.file(), fields.into())?;
+    let mut stack = reading_only(find_llm(&paths.model, &json)?);
+    let named = json.text("mm_vision_tower")?.map(PathBuf::from);
+    let inside = paths.model.join("clip-vision-tower");
+    let candidates = [paths.visual_encoder.clone(), Some(inside), named];
+    let tower = candidates.into_iter().flatten().find(|folder| folder.is_dir());
+    let tower = tower.ok_or_else(|| StackError::NoTower { llava: paths.model.clone() })?;
+    let layer = json.get("mm_vision_select_layer").and_then(serde_json::Value::as_i64);
+    let layer = paths.visual_select_layer.or(layer);
+    let projector = find_projector(&paths.model)?;
+    stack.kind = StackKind::Parts;
+    stack.eye = Some(EyeFiles { tower: find_tower(&tower, layer)?, projector, preprocessor: tower });
     Ok(stack)
 }
 
@@ -342,7 +372,9 @@ pub(super) fn find_tower(folder: &Path, layer: Option<i64>) -> Result<PartFiles<
 /// A projector's folder says what it is; in a bare file, or in a whole llava-hf model, shapes do.
 pub(super) fn find_projector(llava: &Path) -> Result<PartFiles<ProjectorConfig>, StackError> {
     let inner = llava.join("projector");
+    let beside = llava.join("non_lora_trainables.bin");
     let place = match TrainedModel::find(llava)? {
+        None if beside.is_file() => beside,
         Some((_, folder)) => TrainedModel::projector_file(&folder),
         None if inner.is_dir() => inner,
         None => llava.to_owned(),

@@ -141,6 +141,7 @@ const BESIDE_A_DECODER: &[&str] = &[
     "multi_modal_projector.",
     "model.vision_tower.",
     "model.multi_modal_projector.",
+    "model.mm_projector.",
 ];
 
 /// The other half of a full CLIP model, and what a checkpoint of our own or a llava-hf model holds beside it.
@@ -160,6 +161,9 @@ const BESIDE_A_TOWER: &[&str] = &[
 
 /// What an XTuner `.pth`, LLaVA's `non_lora_trainables.bin` or a llava-hf model holds beside the projector.
 const BESIDE_A_PROJECTOR: &[&str] = &[
+    "model.layers.",
+    "model.embed_tokens.",
+    "model.norm.",
     "llm.",
     "visual_encoder.",
     "language_model.",

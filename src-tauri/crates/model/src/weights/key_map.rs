@@ -92,6 +92,10 @@ const PROJECTOR: &[KeyMap] = &[
     },
     KeyMap { layout: "LLaVA mm_projector", rows: &[("model.", "model.mm_projector.")] },
     KeyMap { layout: "LLaVA mm_projector", rows: &[("model.", "mm_projector.")] },
+    KeyMap {
+        layout: "LLaVA non_lora_trainables",
+        rows: &[("model.", "base_model.model.model.mm_projector.")],
+    },
 ];
 
 #[cfg(test)]

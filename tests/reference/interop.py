@@ -1,0 +1,314 @@
+"""Opens what Eyewright exports with the libraries it was exported for, and compares answers.
+
+Run by `cargo xtask interop`, which makes the environment. Needs the program built; writes nothing into the tree.
+The stacks are the tiny ones of tests/golden, with random weights: an answer is nonsense, but it is the same nonsense
+everywhere or a layout is wrong.
+
+    python tests/reference/interop.py PROGRAM
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "tests/golden/models"
+QUESTION = "What is in this picture?"
+TOKENS = 12
+ROWS = []
+
+
+def program(binary, *arguments):
+    done = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, arguments))}\n{done.stderr}")
+    return done.stdout
+
+
+def note(stack, form, loader, tokens, error, limit, remark=""):
+    good = bool(tokens) and error <= limit
+    ROWS.append((stack, form, loader, "equal" if tokens else "DIFFERENT", f"{error:.1e}", f"{limit:.0e}", remark))
+    print("ok  " if good else "FAIL", *ROWS[-1], flush=True)
+    return good
+
+
+def picture(folder, side=28):
+    """A square of the tower's own size, so that no resampling stands between the loaders."""
+    y, x = np.mgrid[0:side, 0:side]
+    rgb = np.stack([x * 255 // side, y * 255 // side, ((x // 5 + y // 7) % 2) * 200 + 30], -1).astype(np.uint8)
+    path = folder / "picture.png"
+    Image.fromarray(rgb).save(path)
+    return path
+
+
+def wide_picture(folder):
+    """Not a square: padding has to be done alike."""
+    y, x = np.mgrid[0:40, 0:64]
+    rgb = np.stack([x * 4 % 256, y * 6 % 256, ((x // 7 + y // 5) % 2) * 200 + 30], -1).astype(np.uint8)
+    path = folder / "wide.png"
+    Image.fromarray(rgb).save(path)
+    return path
+
+
+def ours(binary, folder, image, *model):
+    """Prompt ids, scores and greedy answer of Eyewright."""
+    file = folder / "logits.safetensors"
+    text = program(
+        binary, "chat", *model, "--image", image, "--prompt", QUESTION, "--device", "cpu", "--dtype", "f32",
+        "--temperature", "0", "--max-new-tokens", TOKENS, "--json", "--logits", file,
+    )  # fmt: skip
+    tensors = load_file(file)
+    return tensors["input_ids"][0] if tensors["input_ids"].dim() > 1 else tensors["input_ids"], \
+        tensors["logits"].reshape(-1, tensors["logits"].shape[-1]), json.loads(text)["token_ids"]
+
+
+def relative(got, expected):
+    width = min(got.shape[-1], expected.shape[-1])
+    got, expected = got[..., :width].float(), expected[..., :width].float()
+    return ((got - expected).abs().max() / expected.abs().max()).item()
+
+
+def transformers_llava(name, export, image, reference):
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(export)
+    model = AutoModelForImageTextToText.from_pretrained(export, dtype=torch.float32, attn_implementation="eager").eval()
+    turns = [{"role": "user", "content": [{"type": "image", "image": Image.open(image)}, {"type": "text", "text": QUESTION}]}]
+    inputs = processor.apply_chat_template(
+        turns, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+    )
+    with torch.no_grad():
+        logits = model(**inputs).logits[0]
+        written = model.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0, inputs["input_ids"].shape[1]:]
+    ids, scores, answer = reference
+    image_id = model.config.image_token_id if hasattr(model.config, "image_token_id") else model.config.image_token_index
+    theirs = inputs["input_ids"][0].clone()
+    theirs[theirs == image_id] = -200
+    if theirs.tolist() != ids.tolist():
+        return False, float("inf"), f"prompts differ: {theirs.tolist()[:40]} and {ids.tolist()[:40]}"
+    return written.tolist() == answer, relative(logits, scores), ""
+
+
+def llava_hf(binary, home, name, model, image, limit=1e-4):
+    export = home / f"{name}-llava-hf-{image.stem}"
+    program(binary, "convert", *model[1], "--to", "llava-hf", "--dtype", "f32", "--out", export)
+    reference = ours(binary, home, image, *model[0])
+    equal, error, remark = transformers_llava(name, export, image, reference)
+    note(name, f"llava-hf ({image.stem})", "transformers", equal, error, limit, remark)
+    again = ours(binary, home, image, export)
+    note(name, f"llava-hf ({image.stem})", "eyewright", again[2] == reference[2], relative(again[1], reference[1]), limit)
+    return export
+
+
+def projector(binary, home, name, model):
+    """XTuner's projector folder, opened by its own model definition."""
+    from transformers import AutoModel
+
+    export = home / f"{name}-xtuner"
+    program(binary, "convert", *model[1], "--to", "xtuner", "--out", export)
+    loaded = AutoModel.from_pretrained(export / "projector", trust_remote_code=True, dtype=torch.float32)
+    stored = load_file(export / "projector/model.safetensors")
+    same = all(torch.equal(loaded.state_dict()[key], value) for key, value in stored.items())
+    note(name, "xtuner projector", "transformers", same and len(stored) == len(loaded.state_dict()), 0.0, 0.0)
+    return export
+
+
+def tower_adapter(export, name, clip):
+    from peft import PeftModel
+    from transformers import CLIPVisionModel
+
+    if not (export / "visual_encoder_adapter").is_dir():
+        return
+    base = CLIPVisionModel.from_pretrained(clip, dtype=torch.float32, attn_implementation="eager").eval()
+    pixels = torch.linspace(-1, 1, 3 * 28 * 28).reshape(1, 3, 28, 28)
+    with torch.no_grad():
+        bare = base(pixels).last_hidden_state
+        golden = PeftModel.from_pretrained(base, MODELS / "llava_xtuner/llava/visual_encoder_adapter").eval()
+        expected = golden(pixels).last_hidden_state
+    base = CLIPVisionModel.from_pretrained(clip, dtype=torch.float32, attn_implementation="eager").eval()
+    model = PeftModel.from_pretrained(base, export / "visual_encoder_adapter").eval()
+    with torch.no_grad():
+        found = model(pixels).last_hidden_state
+    moved = relative(bare, expected)
+    note(name, "xtuner/peft tower adapter", "peft", moved > 1e-3, relative(found, expected), 1e-6, f"adapter moves {moved:.0e}")
+
+
+def llm_adapter(binary, home, family, adapter):
+    """An adapter through PEFT -> Eyewright -> PEFT."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    llava = home / f"{family}-peft-in"
+    (llava / "projector").mkdir(parents=True)
+    config = json.loads((MODELS / family / "config.json").read_text())
+    torch.manual_seed(1)
+    hidden = config["hidden_size"]
+    save_file({"model.0.weight": torch.randn(hidden, 16) / 4, "model.0.bias": torch.randn(hidden) / 4,
+               "model.2.weight": torch.randn(hidden, hidden) / 7, "model.2.bias": torch.randn(hidden) / 4},
+              llava / "projector/model.safetensors", metadata={"format": "pt"})  # fmt: skip
+    (llava / "projector/config.json").write_text(json.dumps(
+        {"model_type": "projector", "visual_hidden_size": 16, "llm_hidden_size": hidden, "depth": 2,
+         "hidden_act": "gelu", "bias": True}))  # fmt: skip
+    base = lambda: AutoModelForCausalLM.from_pretrained(MODELS / family, dtype=torch.float32, attn_implementation="eager")
+    if adapter is None:
+        from peft import LoraConfig, get_peft_model
+
+        made = get_peft_model(base(), LoraConfig(r=4, lora_alpha=6, target_modules=["q_proj", "v_proj", "down_proj"]))
+        for key, value in made.named_parameters():
+            if "lora_B" in key:
+                torch.nn.init.normal_(value, std=0.1)
+        made.save_pretrained(llava / "llm_adapter")
+    else:
+        (llava / "llm_adapter").symlink_to(adapter)
+    clip = MODELS / "llava_xtuner/clip"
+    parts = ([MODELS / family, "--visual-encoder", clip, "--llava", llava],
+             [llava, "--base", MODELS / family, "--visual-encoder", clip])  # fmt: skip
+    export = home / f"{family}-peft-out"
+    program(binary, "convert", *parts[1], "--to", "peft", "--out", export)
+    ids = torch.arange(3, 20)[None]
+    with torch.no_grad():
+        expected = PeftModel.from_pretrained(base(), llava / "llm_adapter").eval()(ids).logits
+        found = PeftModel.from_pretrained(base(), export / "llm_adapter").eval()(ids).logits
+        bare = base().eval()(ids).logits
+    note(family, "peft llm adapter", "peft", relative(bare, expected) > 1e-3, relative(found, expected), 1e-6)
+    return parts
+
+
+def whole_adapter(binary, home, name, model, image):
+    """One PEFT adapter with the projector in it, on the llava-hf form of the bare base."""
+    from peft import PeftModel
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    llm, tower = model[0][0], model[0][2]
+    bare = home / f"{name}-bare"
+    (bare / "in").mkdir(parents=True)
+    llava = Path(model[0][4])
+    if not llava.is_dir():
+        return
+    (bare / "in/projector").symlink_to(llava / "projector")
+    program(binary, "convert", bare / "in", "--base", llm, "--visual-encoder", tower, "--to", "llava-hf", "--dtype", "f32",
+            "--out", bare / "base")  # fmt: skip
+    export = home / f"{name}-whole-adapter"
+    program(binary, "convert", *model[1], "--to", "peft", "--with-projector", "--out", export)
+    processor = AutoProcessor.from_pretrained(bare / "base")
+    base = AutoModelForImageTextToText.from_pretrained(bare / "base", dtype=torch.float32, attn_implementation="eager")
+    with torch.no_grad():  # the adapter has to bring the projector
+        for value in base.model.multi_modal_projector.parameters():
+            value.zero_()
+    loaded = PeftModel.from_pretrained(base, export).eval()
+    turns = [{"role": "user", "content": [{"type": "image", "image": Image.open(image)}, {"type": "text", "text": QUESTION}]}]
+    inputs = processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt")
+    with torch.no_grad():
+        logits = loaded(**inputs).logits[0]
+        written = loaded.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)[0, inputs["input_ids"].shape[1]:]
+    reference = ours(binary, home, image, *model[0])
+    note(name, "peft, whole model with projector", "peft", written.tolist() == reference[2], relative(logits, reference[1]), 1e-4)
+
+
+def gguf_package(binary, home, name, model):
+    """Names, shapes and packed numbers, as the gguf package of llama.cpp reads and packs them."""
+    import gguf
+
+    plain = home / f"{name}-gguf-f32"
+    if not plain.is_dir():
+        program(binary, "convert", *model[1], "--to", "gguf", "--dtype", "f32", "--out", plain)
+    exact = {t.name: t for t in gguf.GGUFReader(next(plain.glob(f"{name}*.gguf"))).tensors}
+    for kind in ["f16", "bf16", "q8_0", "q4_0"]:
+        export = home / f"{name}-gguf-{kind}"
+        program(binary, "convert", *model[1], "--to", "gguf", "--dtype", kind, "--out", export)
+        same = True
+        for tensor in gguf.GGUFReader(next(export.glob(f"{name}*.gguf"))).tensors:
+            numbers = exact[tensor.name].data
+            packed = gguf.quants.quantize(np.array(numbers, dtype=np.float32), tensor.tensor_type)
+            same &= np.array_equal(packed.view(np.uint8).reshape(-1), np.array(tensor.data).view(np.uint8).reshape(-1))
+        note(name, f"gguf {kind}, packed numbers", "gguf package", same, 0.0, 0.0)
+
+
+def llama_cpp(binary, home, name, model, image):
+    """The same question through llama.cpp: its tokenizer, its chat template, its picture code, its arithmetic."""
+    import base64
+
+    import xllamacpp
+
+    url = "data:image/png;base64," + base64.b64encode(image.read_bytes()).decode()
+    turns = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": QUESTION}]}]
+    ids, scores, answer = ours(binary, home, image, *model[0])
+    expected = torch.log_softmax(scores[-1].double(), -1)
+    # llama.cpp approximates GELU, packs keys and values in 16 bits, and packs activations where weights are packed.
+    for kind, limit in [("f32", 5e-3), ("f16", 1e-2), ("bf16", 5e-2), ("q8_0", 1e-1), ("q4_0", 1.0)]:
+        export = home / f"{name}-gguf-{kind}"
+        if not export.is_dir():
+            program(binary, "convert", *model[1], "--to", "gguf", "--dtype", kind, "--out", export)
+        files = sorted(export.glob("*.gguf"))
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(next(f for f in files if not f.name.startswith("mmproj")))
+        parameters.mmproj.path = str(next(f for f in files if f.name.startswith("mmproj")))
+        parameters.n_ctx, parameters.n_parallel, parameters.use_jinja, parameters.verbosity = 512, 1, True, -1
+        parameters.cpuparams.n_threads = 1
+        server = xllamacpp.Server(parameters)
+        said = server.handle_chat_completions({
+            "messages": turns, "max_tokens": TOKENS, "temperature": 0, "logprobs": True,
+            "top_logprobs": scores.shape[-1], "cache_prompt": False,
+        })  # fmt: skip
+        said = json.loads(said) if isinstance(said, (str, bytes)) else said
+        content = said["choices"][0]["logprobs"]["content"]
+        first = {row["id"]: row["logprob"] for row in content[0]["top_logprobs"]}
+        shared = [id for id in first if id < len(expected) and first[id] > -1e3]
+        error = max(abs(first[id] - expected[id].item()) for id in shared) / expected.abs().max().item()
+        written = [row["id"] for row in content]
+        equal = written == answer[: len(written)]
+        length = said["usage"]["prompt_tokens"]
+        remark = f"{sum(a == b for a, b in zip(written, answer))} of {len(written)} tokens"
+        # Packed in 4 bits, other words win; the table shows how many.
+        note(name, f"gguf {kind}", "llama.cpp", length == len(ids) and (equal or kind in ("q8_0", "q4_0", "bf16")), error, limit, remark)
+        del server
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    options = parser.parse_args()
+    binary = str(Path(options.program).resolve())
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        square, wide = picture(home), wide_picture(home)
+        xtuner = MODELS / "llava_xtuner"
+        parts = [xtuner / "llm", "--visual-encoder", xtuner / "clip", "--llava", xtuner / "llava"]
+        stacks = {"internlm2": (parts, [xtuner / "llava", "--base", xtuner / "llm", "--visual-encoder", xtuner / "clip"])}
+        for family in ["llama", "qwen2"]:
+            adapter = MODELS / "llama_peft/plain" if family == "llama" else None
+            stacks[family] = llm_adapter(binary, home, family, adapter)
+        for name, model in stacks.items():
+            for image in [square, wide]:
+                llava_hf(binary, home, name, model, image)
+            export = projector(binary, home, name, model)
+            if name == "internlm2":
+                tower_adapter(export, name, xtuner / "clip")
+            for form in ["xtuner", "llava", "eyewright"]:
+                out = home / f"{name}-{form}-again"
+                program(binary, "convert", *model[1], "--to", form, "--dtype", "f32", "--out", out)
+                opened = [model[0][0], "--visual-encoder", model[0][2], "--llava", out] if form == "xtuner" else [out]
+                again, reference = ours(binary, home, wide, *opened), ours(binary, home, wide, *model[0])
+                note(name, form, "eyewright", again[2] == reference[2], relative(again[1], reference[1]), 1e-4)
+            whole_adapter(binary, home, name, model, square)
+            gguf_package(binary, home, name, model)
+            llama_cpp(binary, home, name, model, square)
+    print("\n| stack | form | loaded by | tokens | scores differ by | limit | |\n|---|---|---|---|---|---|---|")
+    for row in ROWS:
+        print("| " + " | ".join(row) + " |")
+    bad = [row for row in ROWS if row[3] != "equal" or float(row[4]) > float(row[5])]
+    print(f"\n{len(ROWS) - len(bad)} passed, {len(bad)} failed")
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()
