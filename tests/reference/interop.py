@@ -14,6 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+# A script beside this one is called like the library `tokenizers`.
+sys.path.pop(0)
+
 import numpy as np
 import torch
 from PIL import Image
