@@ -80,6 +80,9 @@ pub enum AppError {
     /// The conversation's form.
     #[error(transparent)]
     Conversation(#[from] ConversationError),
+    /// The demo.
+    #[error(transparent)]
+    Demo(#[from] crate::demo::DemoError),
     /// Writing a file of tensors.
     #[error(transparent)]
     Weights(#[from] WeightsError),

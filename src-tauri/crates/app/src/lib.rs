@@ -5,6 +5,7 @@
 
 mod bench;
 pub mod compare;
+pub mod demo;
 mod error;
 pub mod export;
 mod inspect;

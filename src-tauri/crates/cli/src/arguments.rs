@@ -24,6 +24,11 @@ pub(crate) enum Command {
     Worker,
     /// Ask a model about pictures.
     Chat(Box<ChatArguments>),
+    /// Make data sets, and score models on them.
+    Dataset {
+        #[command(subcommand)]
+        command: crate::dataset::DatasetCommand,
+    },
     /// Look at model folders.
     Models {
         #[command(subcommand)]
@@ -64,6 +69,8 @@ pub(crate) enum ModelsCommand {
     Inspect(InspectArguments),
     /// Write a part that a run trained in full to a Hugging Face folder of its own.
     Write(crate::models::WriteArguments),
+    /// Make a model with random numbers, to be trained from nothing.
+    New(crate::fresh::NewArguments),
 }
 
 /// Where a model's parts are.

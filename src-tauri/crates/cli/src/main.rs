@@ -6,8 +6,10 @@ mod bench;
 mod bench_train;
 mod chat;
 mod compare;
+mod dataset;
 mod doctor;
 mod export;
+mod fresh;
 mod models;
 mod plan;
 mod plan_arguments;
@@ -46,6 +48,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Recipes { command } => recipes::run(&command),
         Command::Export(arguments) => export::run_export(&arguments),
         Command::Convert(arguments) => export::run_convert(&arguments),
+        Command::Models { command: ModelsCommand::New(new) } => fresh::run(&new),
+        Command::Dataset { command } => dataset::run(&command),
         Command::Doctor => {
             doctor::run();
             Ok(())

@@ -5,5 +5,6 @@
 pub mod conversation;
 pub mod dataset;
 pub mod image;
+pub mod scenes;
 pub mod template;
 pub mod tokenizer;

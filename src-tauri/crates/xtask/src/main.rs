@@ -8,6 +8,8 @@
 mod ci;
 mod codegen;
 mod interop;
+mod demo;
+mod demo_model;
 mod packages;
 mod run;
 mod step;
@@ -25,6 +27,8 @@ cargo xtask run [ARGS]     build Eyewright and show it in a browser; with ARGS, 
 cargo xtask test [FILTER]  install or name missing Debian packages, then run the test suites
 cargo xtask ci             format, tidy, lints, documentation and tests: what must pass before a change is merged
 cargo xtask interop        export tiny models in every form and open them with transformers, PEFT and llama.cpp
+cargo xtask demo           pretrain, ask, finetune, ask: the whole story on a CPU in three minutes
+cargo xtask demo-model     make the bundled demo model from nothing; --toy, --device D, --print
 cargo xtask tidy           check the invariants of the tree that no compiler checks
 cargo xtask codegen        write the TypeScript bindings of the protocol; --check says whether they are current";
 
@@ -45,6 +49,8 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
         ["run", args @ ..] => run::run(&workspace::root()?, args),
         ["test"] => test::test(&workspace::root()?, None),
         ["test", filter] if !filter.starts_with('-') => test::test(&workspace::root()?, Some(filter)),
+        ["demo"] => demo::demo(&workspace::root()?),
+        ["demo-model", args @ ..] => demo_model::demo_model(&workspace::root()?, args),
         ["ci"] => ci::ci(&workspace::root()?),
         ["codegen"] => codegen::codegen(&workspace::root()?, false),
         ["codegen", "--check"] => codegen::codegen(&workspace::root()?, true),

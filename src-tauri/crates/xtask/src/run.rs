@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{step, ui};
 
@@ -20,11 +20,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<ExitCode> {
     if shows_interface(args) && !ui::build(root)? {
         return Ok(ExitCode::FAILURE);
     }
-    // The same selection of packages as the tests, so that both share one build of every dependency.
-    if !step::succeeds(&mut step::cargo(root, &["build", "--workspace", "--bin", "eyewright"]))? {
-        return Ok(ExitCode::FAILURE);
-    }
-    let program = program()?;
+    let program = built(root)?;
     // Standard input stays ours here: this is the one command that talks with a person.
     let status = Command::new(&program)
         .args(args)
@@ -38,6 +34,15 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<ExitCode> {
 /// Whether the built interface will be asked for.
 fn shows_interface(args: &[&str]) -> bool {
     args.first() == Some(&"serve") && args.contains(&"--ui")
+}
+
+/// Builds the program and says where it is.
+pub(crate) fn built(root: &Path) -> Result<PathBuf> {
+    // The same selection of packages as the tests, so that both share one build of every dependency.
+    if !step::succeeds(&mut step::cargo(root, &["build", "--workspace", "--bin", "eyewright"]))? {
+        bail!("the program does not compile");
+    }
+    program()
 }
 
 /// The built program lies beside us: same profile, same target folder.

@@ -8,6 +8,7 @@ mod charsmap;
 mod config;
 mod error;
 mod json;
+mod learn;
 mod merges;
 mod sentencepiece;
 mod spm_pipeline;
@@ -17,5 +18,6 @@ mod text;
 mod wire;
 
 pub use error::{CharsmapProblem, PieceProblem, TokenizerError, WireProblem};
+pub use learn::{LearnError, learn_tokenizer};
 pub use stream::StreamDecoder;
 pub use text::Tokenizer;

@@ -2,7 +2,7 @@
 //!
 //! Knows positions and embeddings only: no pixels, no tokenizer. The caller has cut each text at its pictures.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Int, Tensor, TensorData};
 
 use crate::llm::Decoder;
 
@@ -76,11 +76,63 @@ pub fn splice(
 ) -> Result<SplicedBatch, SpliceError> {
     let images = features.map_or(0, |features| features.dims()[0]);
     check(rows, decoder.config().vocab, images)?;
-    let embedded: Vec<Tensor<2>> = rows.iter().map(|row| embed_row(decoder, row, features)).collect();
-    let lengths: Vec<usize> = embedded.iter().map(|row| row.dims()[0]).collect();
+    let mut ids = Vec::new();
+    let mut at = Vec::new();
+    for row in rows {
+        at.push(row.iter().flat_map(|segment| places(segment, &mut ids, features)).collect::<Vec<Place>>());
+    }
+    let lengths: Vec<usize> = at.iter().map(Vec::len).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
-    let padded = embedded.into_iter().map(|row| pad(row, longest).unsqueeze::<3>()).collect();
-    Ok(SplicedBatch { embeddings: Tensor::cat(padded, 0), lengths })
+    // One table of everything that is picked from: the texts of all rows, all pictures, and a row of zeros. A
+    // device with slow launches would feel a call per row and piece.
+    let (device, dtype, hidden) = (decoder.device(), decoder.dtype(), decoder.config().hidden);
+    let mut table = Vec::with_capacity(3);
+    if !ids.is_empty() {
+        table.push(decoder.embed(&ids));
+    }
+    let pictures = features.map_or(0, |features| {
+        let [pictures, tokens, _] = features.dims();
+        table.push(features.clone().reshape([pictures * tokens, hidden]));
+        pictures * tokens
+    });
+    table.push(Tensor::zeros([1, hidden], (device, dtype)));
+    let padding = ids.len() + pictures;
+    let source = |place: Option<&Place>| match place {
+        Some(Place::Text(index)) => *index,
+        Some(Place::Picture(index)) => ids.len() + index,
+        None => padding,
+    };
+    let picked: Vec<i32> = at
+        .iter()
+        .flat_map(|row| (0..longest).map(move |position| row.get(position)))
+        .map(|place| source(place) as i32)
+        .collect();
+    let picked = TensorData::new(picked, [rows.len() * longest]);
+    let picked = Tensor::<1, Int>::from_data(picked, (device, DType::I32));
+    let embeddings = Tensor::cat(table, 0).select(0, picked).reshape([rows.len(), longest, hidden]);
+    Ok(SplicedBatch { embeddings, lengths })
+}
+
+/// Which row of the texts or of the pictures stands at a position.
+#[derive(Clone, Copy)]
+enum Place {
+    Text(usize),
+    Picture(usize),
+}
+
+/// The positions of a segment; a text's ids join those of all texts.
+fn places(segment: &Segment, ids: &mut Vec<u32>, features: Option<&Tensor<3>>) -> Vec<Place> {
+    match segment {
+        Segment::Text(text) => {
+            let start = ids.len();
+            ids.extend(text);
+            (start..ids.len()).map(Place::Text).collect()
+        }
+        Segment::Image(image) => {
+            let tokens = features.map_or(0, |features| features.dims()[1]);
+            (image * tokens..(image + 1) * tokens).map(Place::Picture).collect()
+        }
+    }
 }
 
 fn check(rows: &[Vec<Segment>], vocab: usize, images: usize) -> Result<(), SpliceError> {
@@ -105,41 +157,4 @@ fn check(rows: &[Vec<Segment>], vocab: usize, images: usize) -> Result<(), Splic
         }
     }
     Ok(())
-}
-
-/// All of a row's text is embedded in one call; the pieces between pictures are slices of it.
-fn embed_row(decoder: &Decoder, row: &[Segment], features: Option<&Tensor<3>>) -> Tensor<2> {
-    let ids: Vec<u32> = row
-        .iter()
-        .flat_map(|segment| match segment {
-            Segment::Text(ids) => ids.as_slice(),
-            Segment::Image(_) => &[],
-        })
-        .copied()
-        .collect();
-    let text = (!ids.is_empty()).then(|| decoder.embed(&ids));
-    let mut used = 0;
-    let mut parts = Vec::with_capacity(row.len());
-    for segment in row {
-        match (segment, &text, features) {
-            (Segment::Text(ids), Some(text), _) if !ids.is_empty() => {
-                parts.push(text.clone().narrow(0, used, ids.len()));
-                used += ids.len();
-            }
-            (Segment::Image(image), _, Some(features)) => {
-                parts.push(features.clone().narrow(0, *image, 1).squeeze_dim::<2>(0)); // [tokens, hidden]
-            }
-            _ => {}
-        }
-    }
-    Tensor::cat(parts, 0)
-}
-
-fn pad(row: Tensor<2>, longest: usize) -> Tensor<2> {
-    let [length, hidden] = row.dims();
-    if length == longest {
-        return row;
-    }
-    let zeros = Tensor::zeros([longest - length, hidden], (&row.device(), row.dtype()));
-    Tensor::cat(vec![row, zeros], 0)
 }

@@ -72,7 +72,7 @@ fn values_come_from_the_layer_that_says_them_last() {
         ("llama-3-8b-instruct", "finetune-full", own, "train.batch", "8", Preset),
         ("llama-3-8b-instruct", "finetune-lora", own, "train.batch", "16", Recipe),
         ("demo", "finetune-qlora", own, "model.quantisation", "\"none\"", Preset),
-        ("demo", "finetune-qlora", own, "data.max_length", "192", Derived),
+        ("demo", "finetune-qlora", own, "data.max_length", "207", Derived),
     ];
     for (preset, recipe, own, key, value, source) in rows {
         let plan = plan(preset, recipe, own);

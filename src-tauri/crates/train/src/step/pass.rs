@@ -90,9 +90,10 @@ fn spliced(model: &Llava, batch: &MicroBatch, sight: Option<&Sight>) -> Result<T
     Ok(splice(&model.decoder, &rows, sight.map(|sight| &sight.projected))?.embeddings)
 }
 
+/// Padding stands on the right, so no real position looks at it, and what it sees itself is thrown away: one mask
+/// serves all rows, instead of one each that would have to be made and sent anew for every pass.
 fn surroundings(model: &Llava, layout: &Layout) -> Surroundings {
-    let padded = (layout.lengths.len() > 1).then_some(layout.lengths.as_slice());
-    model.decoder.surroundings(layout.longest, padded)
+    model.decoder.surroundings(layout.longest, None)
 }
 
 /// Norm, head and loss of the learned rows, a few rows at a time: losses' sum, and the gradient of the last
@@ -174,13 +175,20 @@ fn embedding_rows(model: &mut Llava, layout: &Layout, d_rows: Tensor<2>, sums: &
 /// # Shapes
 /// - d_rows: `[batch * seq, hidden]`; output: `[pictures, tokens, hidden]`
 fn picture_rows(layout: &Layout, d_rows: &Tensor<2>, tokens: usize) -> Tensor<3> {
-    let hidden = d_rows.dims()[1];
-    let pictures = layout.places.iter().map(|places| {
-        let pieces = places.iter().map(|start| d_rows.clone().narrow(0, *start, tokens));
-        let sum = pieces.reduce(|sum, piece| sum + piece);
-        sum.unwrap_or_else(|| Tensor::zeros([tokens, hidden], (&d_rows.device(), d_rows.dtype())))
-    });
-    Tensor::stack(pictures.collect(), 0)
+    let [rows, hidden] = d_rows.dims();
+    let (device, dtype) = (d_rows.device(), d_rows.dtype());
+    let with_zeros = Tensor::cat(vec![d_rows.clone(), Tensor::zeros([1, hidden], (&device, dtype))], 0);
+    // The first place of every picture in one pick, then the second of those that have one, and so on.
+    let most = layout.places.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    let nth = |number: usize| {
+        let picked = layout.places.iter().flat_map(|places| {
+            let start = places.get(number).copied();
+            (0..tokens).map(move |token| start.map_or(rows, |start| start + token))
+        });
+        with_zeros.clone().select(0, indices(picked, &device))
+    };
+    let sum = (1..most).fold(nth(0), |sum, number| sum + nth(number));
+    sum.reshape([layout.places.len(), tokens, hidden])
 }
 
 fn indices(values: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {

@@ -1,0 +1,99 @@
+//! What does the demo's language model read before anybody lends it eyes?
+//!
+//! Conversations about scenes that are described in words instead of shown. The words speak of every
+//! combination of kind and colour: only pictures keep some of them back.
+
+use super::dataset::Turns;
+use super::dice::Dice;
+use super::questions::{phrases, questions};
+use super::requests::caption_requests;
+use super::sampler::{Split, sample};
+use super::scene::Scene;
+use super::vocabulary::Kind;
+use super::words::{Language, caption};
+
+const INVENT: &[&str] = &["Make up a scene.", "Think of a scene.", "Give me an example of a scene."];
+const INVENT_CHINESE: &[&str] = &["编一个场景。", "想一个场景。", "举一个场景的例子。"];
+const RETELL: &[&str] = &["Say it in English.", "Put this into an English sentence.", "In English, please."];
+const RETELL_CHINESE: &[&str] = &["用中文说。", "请用一句中文说。", "翻译成中文。"];
+
+/// Streams of chance that no sampler uses.
+const TEXT_STREAMS: u64 = 1 << 62;
+
+/// The conversation number `index`: turns of question and answer, no picture.
+#[must_use]
+pub fn text_row(seed: u64, index: u64) -> Turns {
+    let mut dice = Dice::new(seed, TEXT_STREAMS | index);
+    // One scene in eight of the combinations that pictures keep back, as chance would have it.
+    let split = if dice.chance(12) { Split::HeldOut } else { Split::Train };
+    let scene = sample(seed ^ 0x7465_7874, split, index);
+    let language = dice.pick_or(Language::ALL, Language::English);
+    // Every scene can be told in either language and be talked about in the other.
+    let told_in = if dice.chance(75) { language } else { other(language) };
+    // Nobody asks it for a caption of a picture yet: that is what the projector's training is about.
+    if dice.chance(15) {
+        return vec![(
+            dice.pick_or(language.choose(INVENT, INVENT_CHINESE), "").to_owned(),
+            caption(&scene, language),
+        )];
+    }
+    let told = telling(&scene, told_in, &mut dice);
+    if dice.chance(30) {
+        let request = dice.pick_or(language.choose(RETELL, RETELL_CHINESE), "");
+        return vec![(format!("{told}\n{request}"), caption(&scene, language))];
+    }
+    let count = 1 + dice.below(5) as usize;
+    let asked = questions(&scene, language, count, &mut dice);
+    let first = |(number, question): (usize, String)| {
+        if number == 0 { format!("{told}\n{question}") } else { question }
+    };
+    asked
+        .into_iter()
+        .enumerate()
+        .map(|(number, asked)| (first((number, asked.question)), asked.answer))
+        .collect()
+}
+
+fn other(language: Language) -> Language {
+    language.choose(Language::Chinese, Language::English)
+}
+
+/// The scene in words: as a sentence, or as notes in any order.
+fn telling(scene: &Scene, language: Language, dice: &mut Dice) -> String {
+    if dice.chance(50) {
+        return caption(scene, language);
+    }
+    let mut notes: Vec<String> = scene
+        .groups
+        .iter()
+        .zip(phrases(scene, language))
+        .map(|(group, phrase)| {
+            format!("{}{}{phrase}", group.place.phrase(language), language.choose(": ", "："))
+        })
+        .collect();
+    notes.push(scene.background.phrase(language).to_owned());
+    if dice.chance(50) {
+        notes.reverse();
+    }
+    notes.join(language.choose("; ", "；"))
+}
+
+/// Lines that hold every word of the demo world, for a tokenizer to learn from.
+#[must_use]
+pub fn corpus(seed: u64, rows: u64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for index in 0..rows {
+        for (question, answer) in text_row(seed, index) {
+            lines.push(question);
+            lines.push(answer);
+        }
+    }
+    for language in Language::ALL {
+        lines.extend(caption_requests(*language).iter().map(|line| (*line).to_owned()));
+    }
+    for kind in Kind::ALL {
+        let noun = kind.noun();
+        lines.extend([noun.one, noun.many, noun.chinese].map(str::to_owned));
+    }
+    lines
+}
