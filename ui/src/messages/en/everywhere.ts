@@ -73,6 +73,8 @@ export const shell = {
   sessionOverText: "Open the newest link that `eyewright serve` printed in its terminal.",
   workerStopped: "The process that computes ended",
   workerStoppedText: "The window and everything saved are fine.",
+  workerSilent: "The process that computes does not answer",
+  workerSilentText: "It may be busy, or stuck. Starting it again ends what it is doing; what was saved stays.",
   workerRestart: "Start it again",
   workerBack: "It is running again.",
   resumeRun: "Resume the run",

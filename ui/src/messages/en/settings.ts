@@ -16,7 +16,7 @@ export const settings = {
   dtype: "Precision",
   dtypeAuto: "What suits the device",
   worker: "Process that computes",
-  workerState: { idle: "not started yet", starting: "starting", running: "running", stopped: "ended by itself" },
+  workerState: { idle: "not started yet", starting: "starting", running: "running", silent: "does not answer", stopped: "ended by itself" },
   workerCrashes: (count: string) => `ended by itself ${count} times in this session`,
   workerRestart: "Restart",
   training: "Training",

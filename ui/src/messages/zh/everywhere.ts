@@ -75,6 +75,8 @@ export const shell: Messages["shell"] = {
   sessionOverText: "请打开终端中 `eyewright serve` 最新输出的链接。",
   workerStopped: "计算进程已结束",
   workerStoppedText: "窗口和已保存的内容都完好。",
+  workerSilent: "计算进程没有响应",
+  workerSilentText: "它可能正忙或已卡住。重新启动会结束当前任务；已保存的内容不受影响。",
   workerRestart: "重新启动",
   workerBack: "计算进程已恢复运行。",
   resumeRun: "继续训练",

@@ -18,7 +18,7 @@ export const settings: Messages["settings"] = {
   dtype: "精度",
   dtypeAuto: "适合设备的",
   worker: "计算进程",
-  workerState: { idle: "尚未启动", starting: "启动中", running: "运行中", stopped: "意外结束" },
+  workerState: { idle: "尚未启动", starting: "启动中", running: "运行中", silent: "没有响应", stopped: "意外结束" },
   workerCrashes: (count) => `本次使用中意外结束 ${count} 次`,
   workerRestart: "重新启动",
   training: "训练",
