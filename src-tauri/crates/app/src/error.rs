@@ -176,4 +176,10 @@ pub enum AppError {
         /// Its words.
         reason: String,
     },
+    /// Text alone for a model whose language model is frozen.
+    #[error("no row of `{}` has a picture, and the language model is frozen: nothing would be learned", file.display())]
+    NoPictures {
+        /// The data set.
+        file: PathBuf,
+    },
 }

@@ -1,6 +1,7 @@
 //! How does a run look in a terminal: a bar that moves, or plain lines in a pipe?
 
 use std::{
+    collections::HashSet,
     io::{self, IsTerminal, Write},
     time::{Duration, Instant},
 };
@@ -13,6 +14,7 @@ pub(crate) struct RunView {
     json: bool,
     bar: ProgressBar,
     phase: Option<Phase>,
+    named: HashSet<Phase>,
     said: Instant,
     warnings: usize,
 }
@@ -30,7 +32,7 @@ impl RunView {
             let rows = plan.train.batch * plan.train.accumulation;
             let _ = writeln!(io::stderr(), "recipe {}, {rows} rows a step", plan.recipe());
         }
-        Self { json, bar, phase: None, said: Instant::now() - LINE_EVERY, warnings: 0 }
+        Self { json, bar, phase: None, named: HashSet::new(), said: Instant::now() - LINE_EVERY, warnings: 0 }
     }
 
     pub(crate) fn show(&mut self, event: &RunEvent) {
@@ -76,7 +78,7 @@ impl RunView {
     }
 
     fn start(&mut self, phase: Phase, total: Option<u64>) {
-        let changed = self.phase.replace(phase) != Some(phase);
+        self.phase = Some(phase);
         self.bar.set_length(total.unwrap_or(0));
         self.bar.set_position(0);
         let style = match (phase, total) {
@@ -89,8 +91,9 @@ impl RunView {
             self.bar.set_style(style);
         }
         self.bar.set_prefix(phase.words());
-        // In a pipe one line for each kind of work is enough; saving and answering tell their result.
-        if changed && self.bar.is_hidden() && !matches!(phase, Phase::Save | Phase::Sample) {
+        // In a pipe one line for each kind of work is enough; some tell their result anyway.
+        let tells = matches!(phase, Phase::Save | Phase::Sample | Phase::Validate);
+        if self.bar.is_hidden() && !tells && self.named.insert(phase) {
             let _ = writeln!(io::stderr(), "{}", phase.words());
         }
     }

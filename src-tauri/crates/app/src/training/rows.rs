@@ -113,6 +113,7 @@ fn open_file(
     })?;
     let Some(found) = found else { return Ok(None) };
     judge(file, plan, &found, warnings)?;
+    let rows = useful(file, plan, found, warnings)?;
     let source = RowSource {
         index,
         encoder: Arc::clone(encoder),
@@ -120,7 +121,30 @@ fn open_file(
         square: square_of(plan),
         skip_bad_rows: plan.data.skip_bad_rows,
     };
-    Ok(Some((Arc::new(source), found.rows)))
+    Ok(Some((Arc::new(source), rows)))
+}
+
+/// Where only what looks at pictures is trained, rows without any teach nothing.
+fn useful(
+    file: &Path,
+    plan: &RunPlan,
+    found: Survey,
+    warnings: &mut Vec<(WarningKind, String)>,
+) -> Result<Vec<RowSize>, AppError> {
+    let without = found.text_only();
+    if plan.tune.llm.is_trained() || without == 0 {
+        return Ok(found.rows);
+    }
+    let rows: Vec<RowSize> = found.rows.into_iter().filter(|row| row.pictures > 0).collect();
+    if rows.is_empty() {
+        return Err(AppError::NoPictures { file: file.to_owned() });
+    }
+    let message = format!(
+        "`{}`: {without} rows without pictures are left out: the language model is frozen",
+        file.display()
+    );
+    warnings.push((WarningKind::Rows, message));
+    Ok(rows)
 }
 
 pub(super) fn square_of(plan: &RunPlan) -> SquareMode {

@@ -36,6 +36,7 @@ pub struct Identity {
     /// Type of the base's numbers.
     pub dtype: String,
     /// Validation loss at this step, if one was measured.
+    #[serde(with = "crate::exact::option")]
     pub validation_loss: Option<f64>,
 }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     checkpoint::{CheckpointStore, CheckpointStoreConfig, Identity, Keep, LocalDisk},
+    exact::Exact,
     feed::{Feed, FeedConfig, HostBatch, RowSource},
     plan::{EarlyStopping, RunPlan},
     schedule::{RunLength, Schedule, ScheduleConfig},
@@ -236,7 +237,7 @@ impl Going<'_, '_> {
             step: self.state.step,
             steps: self.length.steps,
             loss: (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64),
-            best: self.state.best,
+            best: self.state.best.map(|(step, loss)| (step, loss.0)),
             seconds: self.started.elapsed().as_secs_f64(),
             skipped: self.state.skipped,
             folder: self.run.directory.path().to_owned(),
@@ -470,9 +471,9 @@ impl Going<'_, '_> {
             EarlyStopping::After { min_delta, .. } => min_delta,
             EarlyStopping::Off => 0.0,
         };
-        let best = loss.is_finite() && self.state.best.is_none_or(|(_, best)| loss < best - least);
+        let best = loss.is_finite() && self.state.best.is_none_or(|(_, best)| loss < best.0 - least);
         if best {
-            self.state.best = Some((step, loss));
+            self.state.best = Some((step, Exact(loss)));
             self.state.stale = 0;
         } else {
             self.state.stale += 1;

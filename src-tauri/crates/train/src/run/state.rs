@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::RunError;
 use crate::{
     checkpoint::{Checkpoint, Content},
+    exact::Exact,
     loss_scale::LossScale,
     optimiser::Moments,
     step::{Progress, Trainer},
@@ -36,7 +37,7 @@ pub(super) struct RunState {
     /// Updates of each weight.
     updates: BTreeMap<String, u64>,
     /// The lowest validation loss and its step.
-    pub(super) best: Option<(u64, f64)>,
+    pub(super) best: Option<(u64, Exact)>,
     /// Validations since then without progress.
     pub(super) stale: u64,
     /// Steps in a row that changed nothing because of numbers that are none.
