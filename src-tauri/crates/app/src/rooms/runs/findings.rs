@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(names(&curve((0..200).map(|i| 2.0 + 0.01 * f64::from(i % 3)))), ["flat"]);
         assert_eq!(names(&curve(falling(50).chain([0.0, 0.0, 0.0]))), ["zero_loss"]);
         assert_eq!(names(&curve(falling(50).chain([f64::NAN]))), ["not_a_number"]);
-        assert_eq!(names(&curve(falling(150).chain([20.0]).chain(falling(30)))), ["spike"]);
+        assert_eq!(names(&curve(falling(150).chain([20.0]).chain(falling(180).skip(150)))), ["spike"]);
         let mut fitted = curve(falling(200));
         for (step, loss) in [(40, 2.0), (80, 1.5), (120, 1.7), (160, 1.9)] {
             fitted[step].validation_loss = Some(loss);
