@@ -124,7 +124,17 @@ def projector(binary, home, name, model):
     return export
 
 
-def tower_adapter(export, name, clip):
+def older(adapter, home):
+    """transformers 5 calls a bare tower's blocks without `vision_model.`; XTuner's files are older."""
+    folder = Path(tempfile.mkdtemp(dir=home))
+    (folder / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    save_file({key.replace(".vision_model.", "."): value for key, value in tensors.items()},
+              folder / "adapter_model.safetensors", metadata={"format": "pt"})  # fmt: skip
+    return folder
+
+
+def tower_adapter(export, name, clip, home):
     from peft import PeftModel
     from transformers import CLIPVisionModel
 
@@ -134,10 +144,10 @@ def tower_adapter(export, name, clip):
     pixels = torch.linspace(-1, 1, 3 * 28 * 28).reshape(1, 3, 28, 28)
     with torch.no_grad():
         bare = base(pixels).last_hidden_state
-        golden = PeftModel.from_pretrained(base, MODELS / "llava_xtuner/llava/visual_encoder_adapter").eval()
+        golden = PeftModel.from_pretrained(base, older(MODELS / "llava_xtuner/llava/visual_encoder_adapter", home)).eval()
         expected = golden(pixels).last_hidden_state
     base = CLIPVisionModel.from_pretrained(clip, dtype=torch.float32, attn_implementation="eager").eval()
-    model = PeftModel.from_pretrained(base, export / "visual_encoder_adapter").eval()
+    model = PeftModel.from_pretrained(base, older(export / "visual_encoder_adapter", home)).eval()
     with torch.no_grad():
         found = model(pixels).last_hidden_state
     moved = relative(bare, expected)
@@ -241,12 +251,13 @@ def llama_cpp(binary, home, name, model, image):
 
     import xllamacpp
 
+    # llama.cpp puts no newline behind a picture, LLaVA's prompts have one.
     url = "data:image/png;base64," + base64.b64encode(image.read_bytes()).decode()
-    turns = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": QUESTION}]}]
+    turns = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "\n" + QUESTION}]}]
     ids, scores, answer = ours(binary, home, image, *model[0])
     expected = torch.log_softmax(scores[-1].double(), -1)
     # llama.cpp approximates GELU, packs keys and values in 16 bits, and packs activations where weights are packed.
-    for kind, limit in [("f32", 5e-3), ("f16", 1e-2), ("bf16", 5e-2), ("q8_0", 1e-1), ("q4_0", 1.0)]:
+    for kind, limit in [("f32", 5e-3), ("f16", 1e-2), ("bf16", 5e-2), ("q8_0", 1e-1)]:
         export = home / f"{name}-gguf-{kind}"
         if not export.is_dir():
             program(binary, "convert", *model[1], "--to", "gguf", "--dtype", kind, "--out", export)
@@ -270,8 +281,7 @@ def llama_cpp(binary, home, name, model, image):
         equal = written == answer[: len(written)]
         length = said["usage"]["prompt_tokens"]
         remark = f"{sum(a == b for a, b in zip(written, answer))} of {len(written)} tokens"
-        # Packed in 4 bits, other words win; the table shows how many.
-        note(name, f"gguf {kind}", "llama.cpp", length == len(ids) and (equal or kind in ("q8_0", "q4_0", "bf16")), error, limit, remark)
+        note(name, f"gguf {kind}", "llama.cpp", length == len(ids) and equal, error, limit, remark)
         del server
 
 
@@ -295,7 +305,7 @@ def main():
                 llava_hf(binary, home, name, model, image)
             export = projector(binary, home, name, model)
             if name == "internlm2":
-                tower_adapter(export, name, xtuner / "clip")
+                tower_adapter(export, name, xtuner / "clip", home)
             for form in ["xtuner", "llava", "eyewright"]:
                 out = home / f"{name}-{form}-again"
                 program(binary, "convert", *model[1], "--to", form, "--dtype", "f32", "--out", out)

@@ -12,6 +12,7 @@ use crate::{
     planned::Planned,
     source::{Part, Rows, Source, Values},
     staging::Staging,
+    words::Words,
     written::{Settings, Written},
     xtuner::write_adapters,
 };
@@ -60,9 +61,11 @@ fn whole<'s>(
     let pieces = pieces(source)?;
     let mut tensors = Vec::new();
     let mut layers = Vec::new();
+    // The llava-hf form has rows for `<image>` and `<pad>`, which no adapter reaches.
+    let rows = Words::of(source)?.rows;
     for piece in pieces {
         layers.push(Layer { name: piece.name.clone(), ..piece.from.clone() });
-        tensors.extend(matrices(source, piece, settings.dtype));
+        tensors.extend(matrices(source, piece, settings.dtype, rows));
     }
     for tensor in source.expected(Part::Projector) {
         let row = [("model.0.", "linear_1."), ("model.2.", "linear_2.")];
@@ -125,9 +128,15 @@ fn pieces(source: &Source) -> Result<Vec<Piece>, InteropError> {
 }
 
 /// A packed map's adapter taken apart: all share A, each has its rows of B.
-fn matrices<'s>(source: &'s Source, piece: Piece, dtype: Option<StoredDtype>) -> Vec<Planned<'s>> {
+fn matrices<'s>(
+    source: &'s Source,
+    piece: Piece,
+    dtype: Option<StoredDtype>,
+    vocab: usize,
+) -> Vec<Planned<'s>> {
     let Some(&[out, width]) = source.maps(piece.part).get(&piece.from.name) else { return Vec::new() };
     let height = piece.rows.as_ref().map_or(out, |rows| rows.iter().map(Rows::len).sum());
+    let height = if piece.name == "lm_head" { height.max(vocab) } else { height };
     let dtype = dtype.unwrap_or(StoredDtype::F32);
     let (layer, part, rank) = (piece.from.name, piece.part, piece.from.rank);
     let of_b = layer.clone();
@@ -142,7 +151,11 @@ fn matrices<'s>(source: &'s Source, piece: Piece, dtype: Option<StoredDtype>) ->
         dtype,
         shape: vec![height, rank],
         make: Box::new(move || {
-            let whole = adapters::half_of(source, part, &of_b, [out, width], false)?;
+            let mut whole = adapters::half_of(source, part, &of_b, [out, width], false)?;
+            if piece.rows.is_none() {
+                whole.values.resize(height * rank, 0.0);
+                whole.shape = vec![height, rank];
+            }
             Ok(match &piece.rows {
                 None => whole,
                 Some(rows) => Values { shape: vec![height, rank], values: rows_of(&whole, rows, rank) },

@@ -7,9 +7,9 @@
 
 mod ci;
 mod codegen;
-mod interop;
 mod demo;
 mod demo_model;
+mod interop;
 mod packages;
 mod run;
 mod step;
