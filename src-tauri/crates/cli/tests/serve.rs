@@ -486,3 +486,47 @@ fn other_machines_are_kept_out() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("loopback") && text.contains("ssh -L"), "{text}");
 }
+
+#[test]
+fn a_model_leaves_in_another_form_and_is_read_back() {
+    let served = Served::start();
+    let model = served.add_model();
+    let source = json!({ "choice": { "model": model } });
+    let cards = served.ask("list_export_formats", json!({ "source": source }));
+    let of = |format: &str| {
+        cards.as_array().unwrap().iter().find(|card| card["format"] == format).unwrap().clone()
+    };
+    assert_eq!(
+        (&of("llava_hf")["available"], &of("llava")["available"]),
+        (&json!(true), &json!(false)),
+        "{cards}"
+    );
+    let job = served.ask("start_export", json!({ "source": source, "format": "llava_hf" }));
+    let started = Instant::now();
+    let done = loop {
+        let now = served.ask("get_job", json!({ "job": job["id"] }));
+        if now["state"] != "running" && now["state"] != "waiting" {
+            break now;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{now}");
+        std::thread::sleep(Duration::from_millis(30));
+    };
+    assert_eq!(done["state"], "finished", "{done}");
+    let report = &done["outcome"]["report"];
+    assert_eq!(report["verified"], true, "{report}");
+    let folder = Path::new(report["folder"].as_str().unwrap());
+    for file in report["files"].as_array().unwrap() {
+        let about = std::fs::metadata(folder.join(file["name"].as_str().unwrap())).unwrap();
+        assert_eq!(Some(about.len()), file["bytes"].as_u64(), "{file}");
+    }
+    // What was written is a model again.
+    let again = served.ask("add_model", json!({ "paths": { "model": folder.to_str().unwrap() } }));
+    assert_eq!((&again["kind"], &again["fault"]), (&json!("stack"), &json!(null)));
+    // A run that is not there, and no source at all, are refused.
+    let missing = json!({ "source": { "checkpoint": { "run": "none" } }, "format": "peft" });
+    assert_eq!(served.call("start_export", &missing).json()["code"], "not_found");
+    assert_eq!(
+        served.call("start_export", &json!({ "source": {}, "format": "peft" })).json()["code"],
+        "bad_request"
+    );
+}

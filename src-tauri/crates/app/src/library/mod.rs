@@ -61,6 +61,10 @@ impl Library {
         self.0.join("runs")
     }
 
+    pub(crate) fn exports(&self) -> PathBuf {
+        self.0.join("exports")
+    }
+
     pub(crate) fn diagnostics(&self) -> PathBuf {
         self.0.join("diagnostics")
     }

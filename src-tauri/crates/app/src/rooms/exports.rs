@@ -1,15 +1,126 @@
-//! Exports: which formats a source can become, and the job that writes one.
+//! Exports: which formats a source can become, and the job that writes one and reads it back.
 
-use eyewright_protocol::{ErrorBody, ErrorCode, ExportCard, JobInfo, ListExportFormats, StartExport};
+use std::path::{Path, PathBuf};
 
+use eyewright_protocol::{
+    CheckpointRef, ErrorBody, ErrorCode, ExportCard, ExportFormat, ExportSource, JobInfo, JobKind,
+    JobOutcome, ListExportFormats, StartExport,
+};
+
+use super::bad_request;
+use crate::library::{folder_bytes, free_name};
 use crate::studio::{Inner, Reply};
+use crate::worker::{ExportTask, ModelTask, Task, TaskEvent};
+
+/// All formats: name and who reads it.
+const FORMATS: &[(ExportFormat, &str, &str)] = &[
+    (ExportFormat::Xtuner, "XTuner", "Projector and adapters as `xtuner convert pth_to_hf` writes them."),
+    (ExportFormat::Peft, "PEFT", "Adapters for Hugging Face's peft, with the projector."),
+    (ExportFormat::LlavaHf, "llava-hf", "One merged folder for transformers, vLLM and others."),
+    (ExportFormat::Llava, "LLaVA", "The layout of LLaVA's own repository."),
+    (ExportFormat::Gguf, "GGUF", "Language model and mmproj for llama.cpp, Ollama and LM Studio."),
+];
 
 impl Inner {
-    pub(crate) fn list_export_formats(&self, _: ListExportFormats) -> Reply<Vec<ExportCard>> {
-        Ok(Vec::new())
+    /// The model of a source, and the run it is from.
+    fn exported(&self, source: &ExportSource) -> Reply<ModelTask> {
+        match (&source.checkpoint, &source.choice) {
+            (Some(checkpoint), None) => self.task_of_checkpoint(checkpoint),
+            (None, Some(choice)) => self.model_task(choice),
+            _ => Err(bad_request("either a checkpoint or a model is exported")),
+        }
     }
 
-    pub(crate) fn start_export(&self, _: StartExport) -> Reply<JobInfo> {
-        Err(ErrorBody::new(ErrorCode::Unsupported, "this build exports from the terminal only"))
+    fn task_of_checkpoint(&self, checkpoint: &CheckpointRef) -> Reply<ModelTask> {
+        let settings = self.settings.get();
+        let mut task = ModelTask {
+            choice: eyewright_protocol::ModelChoice {
+                model: checkpoint.run.as_str().to_owned().try_into().map_err(bad_request)?,
+                checkpoint: Some(checkpoint.clone()),
+            },
+            name: String::new(),
+            paths: eyewright_protocol::ModelPaths { model: String::new(), visual_encoder: None, llava: None },
+            checkpoint: None,
+            device: settings.device,
+            dtype: settings.dtype,
+        };
+        self.put_on_top(&mut task, checkpoint)?;
+        Ok(task)
+    }
+
+    pub(crate) fn list_export_formats(&self, request: ListExportFormats) -> Reply<Vec<ExportCard>> {
+        let task = self.exported(&request.source)?;
+        let paths = crate::worker::stack_paths(&task.paths);
+        let fault = crate::inspect(&paths).err().map(|error| error.to_string());
+        let eyes = crate::open::eyes_of(&paths).ok().flatten().is_some();
+        let bytes = folder_bytes(Path::new(&task.paths.model));
+        Ok(FORMATS
+            .iter()
+            .map(|(format, name, about)| {
+                let reason = match format {
+                    _ if fault.is_some() => fault.clone(),
+                    ExportFormat::Llava => Some(
+                        "Eyewright does not write this form yet; llava-hf is read by more programs"
+                            .to_owned(),
+                    ),
+                    _ if !eyes => Some("the model has no eyes".to_owned()),
+                    _ => None,
+                };
+                ExportCard {
+                    format: *format,
+                    name: (*name).to_owned(),
+                    about: (*about).to_owned(),
+                    available: reason.is_none(),
+                    reason,
+                    bytes: Some(bytes),
+                }
+            })
+            .collect())
+    }
+
+    pub(crate) fn start_export(&self, request: StartExport) -> Reply<JobInfo> {
+        self.device_is_free()?;
+        let model = self.exported(&request.source)?;
+        let word = crate::worker::format_name(request.format);
+        let library = self.library()?;
+        let folder = match request.folder.filter(|folder| !folder.trim().is_empty()) {
+            Some(folder) => {
+                let folder = PathBuf::from(folder.trim());
+                if !folder.is_absolute() {
+                    return Err(bad_request(format!("`{}` must be a full path", folder.display())));
+                }
+                // A folder that has something in it is where the new one goes.
+                let full = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+                if full {
+                    folder.join(free_name(&folder, &format!("{}-{word}", model.name), "export"))
+                } else {
+                    folder
+                }
+            }
+            None => {
+                let exports = library.exports();
+                exports.join(free_name(&exports, &format!("{}-{word}", model.name), "export"))
+            }
+        };
+        if let Some(parent) = folder.parent() {
+            crate::library::make_folder(parent)?;
+        }
+        let (worker, machine, subject) =
+            (self.worker.clone(), self.machine.clone(), request.source.checkpoint);
+        let subject = subject.map(|checkpoint| checkpoint.run.to_string());
+        let title = format!("{} → {word}", model.name);
+        Ok(self.jobs.spawn(JobKind::Export, title, subject, move |job| {
+            machine.loaded(None);
+            let task = Task::Export(ExportTask { model, format: request.format, folder });
+            let last = worker.run(task, Some(job), &mut |event| {
+                if let TaskEvent::Progress { done, total, unit } = event {
+                    job.progress(done, total, &unit);
+                }
+            })?;
+            match last {
+                TaskEvent::Exported(report) => Ok(JobOutcome::Exported { report }),
+                _ => Err(ErrorBody::new(ErrorCode::Internal, "the export ended in an unexpected way")),
+            }
+        }))
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use eyewright_protocol::{
-    AnswerStats, DtypeWord, ErrorBody, Finish, LoadedModel, ModelChoice, ModelPaths, RunEstimate,
-    SamplingSettings,
+    AnswerStats, DtypeWord, ErrorBody, ExportFormat, ExportReport, Finish, LoadedModel, ModelChoice,
+    ModelPaths, RunEstimate, SamplingSettings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,25 @@ pub(crate) struct TrainTask {
     pub(crate) resume: bool,
 }
 
+/// An export.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ExportTask {
+    pub(crate) model: ModelTask,
+    pub(crate) format: ExportFormat,
+    pub(crate) folder: PathBuf,
+}
+
+/// A format by the name that the terminal gives it.
+pub(crate) fn format_name(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::Xtuner => "xtuner",
+        ExportFormat::Peft => "peft",
+        ExportFormat::LlavaHf => "llava-hf",
+        ExportFormat::Llava => "llava",
+        ExportFormat::Gguf => "gguf",
+    }
+}
+
 /// What the worker can do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Task {
@@ -88,6 +107,7 @@ pub(crate) enum Task {
     Answer(AnswerTask),
     Train(TrainTask),
     Estimate(TrainTask),
+    Export(ExportTask),
     /// Ends the process without a word, for tests of the watching side.
     Abort,
 }
@@ -110,6 +130,7 @@ pub(crate) enum TaskEvent {
     /// A run's own event, as `eyewright-train` writes it.
     Run(serde_json::Value),
     Estimated(RunEstimate),
+    Exported(ExportReport),
     Done,
     Failed(ErrorBody),
 }
@@ -117,6 +138,9 @@ pub(crate) enum TaskEvent {
 impl TaskEvent {
     /// Whether nothing follows.
     pub(crate) fn is_last(&self) -> bool {
-        matches!(self, Self::Answered { .. } | Self::Estimated(_) | Self::Done | Self::Failed(_))
+        matches!(
+            self,
+            Self::Answered { .. } | Self::Estimated(_) | Self::Exported(_) | Self::Done | Self::Failed(_)
+        )
     }
 }

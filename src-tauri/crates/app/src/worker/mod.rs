@@ -10,6 +10,8 @@ mod outside;
 
 pub(crate) use inside::stack_paths;
 pub use inside::work;
-pub(crate) use messages::{AnswerTask, ModelTask, RunButton, Task, TaskEvent, TrainTask, WireTurn};
+pub(crate) use messages::{
+    AnswerTask, ExportTask, ModelTask, RunButton, Task, TaskEvent, TrainTask, WireTurn, format_name,
+};
 pub(crate) use outside::Worker;
 pub use outside::WorkerProgram;

@@ -1,17 +1,19 @@
 //! What is done for each task?
 
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use eyewright_ops::DeviceChoice;
-use eyewright_protocol::{ErrorBody, ErrorCode, RunEstimate};
+use eyewright_protocol::{ErrorBody, ErrorCode, ExportCheck, ExportReport, ExportedFile, RunEstimate};
 use eyewright_train::plan::RunPlan;
 use eyewright_train::run::{Phase, RunControl, RunEvent, RunSummary, Start};
 
 use super::{Buttons, Order, Voice, chat};
 use crate::AppError;
+use crate::export::{Alphas, ExportRequest, ExportSettings, export};
 use crate::studio::{Reply, body};
 use crate::training::{TrainRequest, train};
-use crate::worker::messages::{RunButton, Task, TaskEvent, TrainTask};
+use crate::worker::messages::{ExportTask, RunButton, Task, TaskEvent, TrainTask, format_name};
 
 /// Steps of a dry run; the first ones also pay for compiling and warming up.
 const DRY_STEPS: u64 = 3;
@@ -32,6 +34,7 @@ pub(super) fn perform(order: Order, todo: &mpsc::Receiver<Order>, voice: &Voice)
             };
             run(task, &order.buttons, &mut tell).map(|_| TaskEvent::Done)
         }
+        Task::Export(task) => write_export(task, id, voice),
         Task::Estimate(task) => estimate(task, &order, voice),
     };
     voice.tell(id, done.unwrap_or_else(TaskEvent::Failed));
@@ -65,6 +68,48 @@ fn press(buttons: &Buttons, control: &RunControl) {
             RunButton::StopNow => control.stop_now(),
         }
     }
+}
+
+/// Writes a model in another form and reads it back.
+fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
+    let fault = |error: AppError| body(&error);
+    let format = format_name(task.format)
+        .parse()
+        .map_err(|error: eyewright_interop::InteropError| fault(error.into()))?;
+    let request = ExportRequest {
+        paths: chat::stack_paths(&task.model.paths),
+        format,
+        folder: task.folder.clone(),
+        settings: ExportSettings::default(),
+        alphas: Alphas::default(),
+        verify: true,
+    };
+    let (mut phase, mut done, mut told) = ("", 0, Instant::now());
+    let mut progress = |now: &'static str, bytes: u64| {
+        if now != phase {
+            (phase, done) = (now, 0);
+        } else if told.elapsed() < Duration::from_millis(100) {
+            done += bytes;
+            return;
+        }
+        done += bytes;
+        told = Instant::now();
+        voice.tell(id, TaskEvent::Progress { done, total: 0, unit: phase.to_owned() });
+    };
+    let report = export(&request, &mut progress).map_err(fault)?;
+    Ok(TaskEvent::Exported(ExportReport {
+        format: task.format,
+        folder: report.folder.display().to_string(),
+        files: report.files.into_iter().map(|(name, bytes)| ExportedFile { name, bytes }).collect(),
+        // A comparison that fails is an error above.
+        checks: report
+            .checks
+            .into_iter()
+            .map(|(what, detail)| ExportCheck { what, passed: true, detail })
+            .collect(),
+        verified: report.verified,
+        snippet: report.snippet,
+    }))
 }
 
 /// A few real steps, then nothing is kept.
