@@ -98,6 +98,9 @@ pub(crate) struct ChatArguments {
     /// Write the prompt's token ids and scores to a safetensors file; needs --prompt.
     #[arg(long, value_name = "FILE", requires = "prompt")]
     pub(crate) logits: Option<PathBuf>,
+    /// Neither read nor keep what was typed in earlier conversations.
+    #[arg(long)]
+    pub(crate) no_history: bool,
 }
 
 impl ChatArguments {

@@ -3,7 +3,7 @@
 use eyewright_app::{ChatSession, FinishReason, Picture};
 
 use super::{
-    ChatArguments, Interrupts,
+    ChatArguments, INTERRUPTED, Interrupts,
     keyboard::{Entry, Keyboard},
     picture,
     typed::{Typed, understand},
@@ -11,7 +11,7 @@ use super::{
 use crate::print;
 
 const HELP: &str = "\
-Enter sends. A line that ends with \\ goes on in the next one, and so does all between \"\"\" and \"\"\".
+Enter sends. A line that ends with \\ goes on in the next one, so does Alt-Enter, and all between \"\"\" and \"\"\".
   /image PATH   add a picture to the next question
   /reset        forget the conversation (also RESET)
   /system TEXT  set the instructions; without TEXT, remove them
@@ -25,16 +25,24 @@ pub(super) fn run(
     first: Vec<Picture>,
     interrupts: &Interrupts,
 ) -> anyhow::Result<()> {
-    let mut keyboard = Keyboard::open();
+    let mut keyboard = Keyboard::open(!arguments.no_history)?;
     if keyboard.is_terminal() {
         print::line(HELP);
     }
     let mut pictures = first.clone();
+    let mut interrupted = false;
     loop {
         let text = match keyboard.next()? {
             Entry::End => return Ok(()),
+            Entry::Interrupted if interrupted => std::process::exit(INTERRUPTED),
+            Entry::Interrupted => {
+                interrupted = true;
+                eprintln!("Ctrl-C again leaves.");
+                continue;
+            }
             Entry::Text(text) => text,
         };
+        interrupted = false;
         match understand(&text) {
             Typed::Nothing => {}
             Typed::Question(question) => ask(arguments, session, &question, &mut pictures, interrupts),
