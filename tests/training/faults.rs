@@ -30,19 +30,22 @@ fn bad_rows_are_named_before_the_first_step() {
     ];
     let lines: Vec<&str> = std::iter::once(good).chain(bad.map(|(row, _)| row)).collect();
     studio.write("rows.json", &lines.join("\n"));
-    let said = fail(&mut studio.train("pretrain", "run", QUICK));
+    let said = fail(&mut studio.train("finetune-lora", "run", QUICK));
     assert!(said.contains("5 of 6 rows") && said.contains("--skip-bad-rows"), "{said}");
     for (index, (_, reason)) in bad.iter().enumerate() {
         assert!(said.contains(&format!("row {}", index + 2)) && said.contains(reason), "{reason}: {said}");
     }
     // The same folder will do: the run had not begun.
-    let said = succeed(&mut studio.train("pretrain", "run", &[QUICK, &["--skip-bad-rows"]].concat()));
+    let said = succeed(&mut studio.train("finetune-lora", "run", &[QUICK, &["--skip-bad-rows"]].concat()));
     assert!(said.contains("5 of 6 rows are left out") && said.contains("key `conversation`"), "{said}");
     assert_eq!(studio.metrics("run").len(), 2);
     let long = r#"[{"conversations": [{"from": "human", "value": "a b c d e f g h"}, {"from": "gpt", "value": "b"}]}]"#;
     studio.write("rows.json", long);
-    let said = fail(&mut studio.train("pretrain", "long", &[QUICK, &["--max-length", "4"]].concat()));
+    let said = fail(&mut studio.train("finetune-lora", "long", &[QUICK, &["--max-length", "4"]].concat()));
     assert!(said.contains("fills the 4 tokens"), "{said}");
+    // Text alone teaches nothing where only what looks at pictures is trained.
+    let said = fail(&mut studio.train("pretrain", "blind", QUICK));
+    assert!(said.contains("no row of") && said.contains("has a picture"), "{said}");
 }
 
 #[test]

@@ -14,9 +14,11 @@
 //! activations  plain:        layers × block(tokens)
 //!              checkpointed: layers × tokens × hidden × a + block(tokens)
 //!              frozen, and nothing in front of it trained: working(tokens) only
-//! logits       rows × vocab × bytes  (supervised rows, some at a time)
+//! logits       rows × vocab × bytes  (supervised rows, as many at a time as the step takes)
 //! workspace    the largest linear layer in full precision (4-bit only), the runtime, and a share of the rest
 //! ```
+
+use crate::step::TrainerConfig;
 
 use super::choices::{Precision, Quantisation};
 use super::parameters::{Linear, TrainableParameters};
@@ -65,8 +67,8 @@ pub struct Coefficients {
     pub working_hidden: f64,
     /// Bytes per logit: the logits, their gradient and the softmax between them.
     pub logit_bytes: f64,
-    /// Supervised rows whose logits exist at one time.
-    pub logit_rows: f64,
+    /// Logits that exist at one time: the head works on a few supervised rows after the other.
+    pub logits_at_a_time: f64,
     /// The share of a row's positions that is supervised.
     pub supervised_share: f64,
     /// Full-precision copies of the largest 4-bit layer that exist at one time.
@@ -92,7 +94,7 @@ impl Coefficients {
             working_intermediate: 3.0,
             working_hidden: 4.0,
             logit_bytes: 12.0,
-            logit_rows: f64::INFINITY,
+            logits_at_a_time: TrainerConfig::default().logits_at_a_time as f64,
             supervised_share: 0.5,
             dequantised_copies: 1.0,
         };
@@ -226,7 +228,8 @@ fn forecast_with(plan: &PlanParts, of: &Forecast, by: &Coefficients) -> MemoryFo
     let inner = (plan.model.projector_depth.saturating_sub(1) * 2) as f64;
     let projector = patches * MASTER * (of.tower.hidden as f64 + inner * of.llm.hidden as f64);
 
-    let supervised = (llm_tokens.count() * by.supervised_share).min(by.logit_rows);
+    let supervised = llm_tokens.count() * by.supervised_share;
+    let logits = (supervised * of.llm.vocab as f64).min(by.logits_at_a_time);
     let projector_masters = MASTER * counts.projector.all as f64;
     let mut memory = MemoryForecast {
         llm: part(llm_weights(plan, &of.llm, counts.llm.trained, width), counts.llm.trained, llm),
@@ -236,7 +239,7 @@ fn forecast_with(plan: &PlanParts, of: &Forecast, by: &Coefficients) -> MemoryFo
             tower,
         ),
         projector: part(projector_masters, counts.projector.trained, projector),
-        logits: (supervised * of.llm.vocab as f64 * by.logit_bytes) as u64,
+        logits: (logits * by.logit_bytes) as u64,
         workspace: 0,
     };
     let largest = of.llm.linears().iter().map(Linear::weights).max().unwrap_or(0) as f64;
