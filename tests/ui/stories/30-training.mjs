@@ -48,7 +48,7 @@ async function prepare(page, steps, name) {
   await page.getByRole("group", { name: "From the library: Data set" }).getByRole("button", { name: "shapes", exact: true }).click();
   await page.getByLabel("Questions").fill("What is this?");
   await page.getByLabel("Questions").blur();
-  await page.getByText("Advanced", { exact: true }).click();
+  await page.getByRole("radio", { name: "Advanced" }).check();
   await wizard(page, "Settings");
   for (const [label, value] of [["Most steps", String(steps)], ["Batch", "2"], ["Checkpoint every", "3"]]) {
     await page.getByLabel(label, { exact: true }).fill(value);
@@ -85,7 +85,7 @@ export const stories = {
     await page.getByRole("heading", { name: "first" }).waitFor();
     await page.getByText("Look at the answers before and after", { exact: false }).waitFor({ timeout: 100_000 });
     await page.locator(".plot canvas").first().waitFor();
-    await page.getByText("Table", { exact: true }).click();
+    await page.getByRole("radio", { name: "Table" }).check();
     assert.equal(await page.getByRole("region", { name: "Measurements, newest first" }).locator("tbody tr").count(), STEPS);
     await page.getByRole("tab", { name: "Before and after" }).click();
     const heads = page.getByRole("region", { name: "Before and after" }).locator("thead th");

@@ -8,19 +8,19 @@ import { ask, room } from "../steps.mjs";
 export const stories = {
   async "the language switches live and lasts"({ page }) {
     await room(page, "Settings");
-    await page.getByText("简体中文", { exact: true }).click();
+    await page.getByRole("radio", { name: "简体中文" }).check();
     await page.getByRole("heading", { name: "设置" }).waitFor();
     assert.equal(await page.locator("html").getAttribute("lang"), "zh-CN");
     await page.reload();
     await page.getByRole("heading", { name: "设置" }).waitFor();
-    await page.getByText("English", { exact: true }).click();
+    await page.getByRole("radio", { name: "English" }).check();
     await page.getByRole("heading", { name: "Settings" }).waitFor();
   },
 
   async "the theme switches live"({ page }) {
-    await page.getByText("Dark", { exact: true }).click();
+    await page.getByRole("radio", { name: "Dark" }).check();
     await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
-    await page.getByText("Light", { exact: true }).click();
+    await page.getByRole("radio", { name: "Light" }).check();
     await page.waitForFunction(() => document.documentElement.dataset.theme === "light");
   },
 
