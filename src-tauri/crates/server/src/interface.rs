@@ -46,7 +46,7 @@ pub(crate) fn serve(shared: &Shared, mut exchange: Exchange) {
         }
         Ok(()) => answer(shared, &mut exchange),
     };
-    let response = ALWAYS.iter().fold(response, |response, (name, value)| response.with(name, value));
+    let response = ALWAYS.iter().fold(response, |response, &(name, value)| response.with(name, value));
     exchange.answer(&response);
 }
 
