@@ -72,7 +72,7 @@ export async function openBrowser() {
 export async function openTab(browser, program) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 820 }, reducedMotion: "reduce", locale: "en-US" });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(10_000);
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => {

@@ -1,4 +1,4 @@
-// Runs the stories in a real browser against the real program: `npm run test:ui [part of a name]` in ui/.
+// Runs the stories in a real browser against the real program: `npm run test:ui [parts of names]` in ui/.
 
 import { readdirSync } from "node:fs";
 import { mkdirSync } from "node:fs";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { openBrowser, openTab, ROOT, startProgram } from "./program.mjs";
 
-const filter = process.argv[2] ?? "";
+const filters = (process.argv[2] ?? "").split(",");
 const folder = new URL("./stories/", import.meta.url);
 const faults = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "ui-faults");
 const LONGEST = 120_000;
@@ -25,7 +25,7 @@ let [passed, failed] = [0, 0];
 const world = { program, browser, ...tab };
 
 for (const { name, story } of stories) {
-  if (!name.includes(filter) && !name.startsWith("00")) continue;
+  if (!filters.some((part) => name.includes(part)) && !name.startsWith("00")) continue;
   const began = Date.now();
   tab.complaints.length = 0;
   let timer;
