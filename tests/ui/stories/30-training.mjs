@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { ask, room, TINY_PATHS } from "../steps.mjs";
+import { ask, drop, question, room, TINY_PATHS } from "../steps.mjs";
 
 const STEPS = 6;
 const PRESET = `# A network of the tests, small enough to train in seconds.
@@ -110,11 +110,23 @@ export const stories = {
     await page.getByText(/^Stopped at step \d/).waitFor({ timeout: 60_000 });
   },
 
+  async "base and result answer side by side"({ page }) {
+    await room(page, "Runs");
+    await page.getByRole("link", { name: /first/ }).first().click();
+    await page.getByRole("button", { name: "Compare with the base in a chat" }).click();
+    await page.getByRole("button", { name: "Model: tiny" }).waitFor();
+    await page.getByRole("button", { name: "Second model: first, newest" }).waitFor();
+    await drop(page, ["chroma_420.jpg"]);
+    await question(page, "What is this?");
+    assert.equal(await page.locator(".answers.two article").count(), 2);
+    assert.equal(await page.getByRole("alert").count(), 0);
+  },
+
   async "the result is exported and read back, or the page says where it can be"({ page }) {
     const { body } = await ask(page, "list_runs");
     const run = body.find((one) => one.name === "first");
     await page.evaluate((id) => (location.hash = `#/export/${id}`), run.id);
-    await page.getByRole("heading", { name: "Export" }).waitFor();
+    await page.getByRole("heading", { name: "Export", exact: true }).waitFor();
     const formats = await ask(page, "list_export_formats", { source: { checkpoint: { run: run.id } } });
     if (formats.body.length === 0) {
       await page.getByText("exports from the terminal only").waitFor();
