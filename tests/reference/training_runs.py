@@ -15,6 +15,7 @@ from bitsandbytes import functional as bnb
 from peft import LoraConfig, get_peft_model
 from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaForCausalLM
 
+import training_nf4
 from training_files import dice, write_json, write_tensors
 
 STEPS = 50
@@ -152,7 +153,7 @@ def dequantised(llm):
     for name, module in llm.named_modules():
         if isinstance(module, torch.nn.Linear) and name != "lm_head":
             codes, state = bnb.quantize_4bit(module.weight.data, blocksize=64, quant_type="nf4", compress_statistics=True)
-            module.weight.data = bnb.dequantize_4bit(codes, state)
+            module.weight.data = training_nf4.dequantised(codes, state)
 
 
 def lora(part, name, shape, targets):

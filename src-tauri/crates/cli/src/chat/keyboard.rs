@@ -108,7 +108,8 @@ fn from_pipe(input: &mut dyn BufRead) -> anyhow::Result<Entry> {
         if read == 0 {
             return Ok(if text.is_empty() { Entry::End } else { Entry::Text(text) });
         }
-        let without_end = text.trim_end_matches(['\n', '\r']).len();
+        let line = text.strip_suffix('\n').unwrap_or(&text); // this line's own end, no empty lines before it
+        let without_end = line.strip_suffix('\r').unwrap_or(line).len();
         if is_finished(&text[..without_end]) {
             text.truncate(without_end);
             return Ok(Entry::Text(text));

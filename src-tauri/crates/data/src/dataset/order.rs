@@ -154,7 +154,8 @@ mod tests {
                 let order = order(group, count);
                 let mut first = order.epoch(0);
                 assert_eq!(first, order.epoch(0));
-                assert!(count < 7 || first != order.epoch(1));
+                // A handful of rows grouped by length is one group, and sorted the same way every time.
+                assert!(count < if group { 100 } else { 7 } || first != order.epoch(1));
                 first.sort_unstable();
                 assert_eq!(first, rows(count).iter().map(|row| row.row).collect::<Vec<_>>());
             }

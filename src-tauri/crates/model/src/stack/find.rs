@@ -119,7 +119,7 @@ impl StackFiles {
         let json = ConfigFile::read(&paths.model.join("config.json"))?;
         let stack = if let Some(trained) = trained {
             find_trained(paths, &json, trained)?
-        } else if json.text("model_type")? == Some("llava") && json.get("text_config").is_some() {
+        } else if json.text("model_type")? == Some("llava") && json.get("mm_vision_tower").is_none() {
             if paths.llava.is_some() || paths.visual_encoder.is_some() {
                 return Err(StackError::Complete { path: paths.model.clone() });
             }
