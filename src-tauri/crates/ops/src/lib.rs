@@ -27,7 +27,7 @@ pub use device::{
 };
 pub use dropout::{dropout, random_key};
 pub use embedding::embedding;
-pub use linear::{linear, matmul_transposed};
+pub use linear::linear;
 pub use loss::{token_losses, token_losses_and_gradient};
 pub use matmul::matmul;
 pub use norm::{layer_norm, rms_norm, to_dtype};

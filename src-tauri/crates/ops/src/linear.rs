@@ -21,19 +21,10 @@ pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tens
     let [out, width] = weight.dims();
     assert_eq!(shape[D - 1], width, "linear: input is {} wide, the weight expects {width}", shape[D - 1]);
     let rows: usize = shape[..D - 1].iter().product();
-    let mut y = matmul_transposed(x.reshape([rows, width]), weight); // [rows, out]
+    let mut y = matmul(x.reshape([rows, width]), weight.transpose()); // [rows, out]
     if let Some(bias) = bias {
         y = y + bias.unsqueeze::<2>();
     }
     shape[D - 1] = out;
     y.reshape(shape)
-}
-
-/// `a · bᵀ` for two matrices of one dtype.
-///
-/// # Shapes
-/// - a: `[rows, in]`, b: `[out, in]`
-/// - output: `[rows, out]`
-pub fn matmul_transposed(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
-    matmul(a, b.transpose())
 }

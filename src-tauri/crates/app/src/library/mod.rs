@@ -101,17 +101,17 @@ pub fn default_home() -> PathBuf {
 pub fn bundled_models() -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> =
         std::env::var_os("EYEWRIGHT_MODELS").map(PathBuf::from).into_iter().collect();
-    if let Ok(program) = std::env::current_exe() {
-        for above in program.ancestors().skip(1).take(4) {
-            places.extend([
-                above.join("models"),
-                above.join("lib/eyewright/models"),
-                above.join("Resources/models"),
-            ]);
-        }
+    for above in above_program() {
+        places.extend(["models", "lib/eyewright/models", "Resources/models"].map(|below| above.join(below)));
     }
     places.retain(|place| place.join("demo").is_dir());
     places
+}
+
+/// Folders above the running program: those beside an installed one, or above the build folder of a checkout.
+pub(crate) fn above_program() -> Vec<PathBuf> {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.ancestors().skip(1).take(4).map(Path::to_owned).collect()
 }
 
 /// A name for a folder: letters and digits of a text, and a number if the name is taken.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::library::above_program;
+
 /// The folder that a plan's `model.llm` or `model.tower` means: a path as it is, or a name below one of the places
 /// where models are kept: `models/`, `models/weights/`, the same beside the program, `$EYEWRIGHT_HOME/models`, and
 /// the cache of Hugging Face's own programs.
@@ -22,10 +24,7 @@ pub fn find_model_folder(name: &str) -> Option<PathBuf> {
 fn homes() -> Vec<PathBuf> {
     let mut homes = vec![PathBuf::from("models")];
     homes.extend(std::env::var_os("EYEWRIGHT_HOME").map(|home| PathBuf::from(home).join("models")));
-    if let Ok(program) = std::env::current_exe() {
-        // Beside an installed program, or above the build folder of a checkout.
-        homes.extend(program.ancestors().skip(1).take(4).map(|folder| folder.join("models")));
-    }
+    homes.extend(above_program().iter().map(|folder| folder.join("models")));
     homes
 }
 

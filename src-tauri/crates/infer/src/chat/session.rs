@@ -107,10 +107,7 @@ impl<'m> ChatSession<'m> {
         if kept < known {
             self.forget(); // its places of pictures may stand for other ones now
         }
-        self.features = match (old, new) {
-            (Some(old), Some(new)) => Some(Tensor::cat(vec![old, new], 0)),
-            (old, new) => old.or(new),
-        };
+        self.features = joined(old, new);
         self.turns = turns;
         Ok(())
     }
@@ -155,11 +152,7 @@ impl<'m> ChatSession<'m> {
     }
 
     fn with_new(&self, pictures: &[Picture]) -> Result<Option<Tensor<3>>, ChatError> {
-        let new = self.model.encode(pictures)?;
-        Ok(match (self.features.clone(), new) {
-            (Some(old), Some(new)) => Some(Tensor::cat(vec![old, new], 0)),
-            (old, new) => old.or(new),
-        })
+        Ok(joined(self.features.clone(), self.model.encode(pictures)?))
     }
 
     fn answer(
@@ -259,6 +252,14 @@ impl<'m> ChatSession<'m> {
     fn forget(&mut self) {
         self.cache = KvCache::new(self.model.llava.decoder.config().layers);
         self.read.clear();
+    }
+}
+
+/// Earlier pictures, then new ones: `[pictures, tokens, hidden]`.
+fn joined(old: Option<Tensor<3>>, new: Option<Tensor<3>>) -> Option<Tensor<3>> {
+    match (old, new) {
+        (Some(old), Some(new)) => Some(Tensor::cat(vec![old, new], 0)),
+        (old, new) => old.or(new),
     }
 }
 
