@@ -35,6 +35,8 @@ fn bad_rows_are_named_before_the_first_step() {
     for (index, (_, reason)) in bad.iter().enumerate() {
         assert!(said.contains(&format!("row {}", index + 2)) && said.contains(reason), "{reason}: {said}");
     }
+    let last = studio.last_event("run");
+    assert!(last["event"] == "failed" && last["message"].as_str().unwrap().contains("5 of 6 rows"), "{last}");
     // The same folder will do: the run had not begun.
     let said = succeed(&mut studio.train("finetune-lora", "run", &[QUICK, &["--skip-bad-rows"]].concat()));
     assert!(said.contains("5 of 6 rows are left out") && said.contains("key `conversation`"), "{said}");
@@ -84,6 +86,10 @@ fn three_steps_without_a_number_end_the_run() {
     let metrics = studio.metrics("run");
     assert_eq!(metrics.len(), 3);
     assert!(metrics.iter().all(|line| line["loss"].is_null() && line["skipped"] == "loss"));
+    // The folder says so too, for those who were not there.
+    let last = studio.last_event("run");
+    assert_eq!(last["event"], "failed");
+    assert!(last["message"].as_str().unwrap().contains("three steps in a row"), "{last}");
 }
 
 #[test]
@@ -100,8 +106,11 @@ fn folders_that_refuse_are_named() {
     assert!(said.contains("holds no run"), "{said}");
     let said = fail(program().args(["train", "--resume"]).arg(studio.path("run")).args(["--lr", "0.5"]));
     assert!(said.contains("cannot go on with other values") && said.contains("lr.projector"), "{said}");
+    // A run that was not let go on is still the finished run it was.
+    assert_eq!(studio.last_event("run")["event"], "ended");
     // Rows that changed since would be other rows.
     studio.write("rows.json", &crate::studio::rows(9));
     let said = fail(program().args(["train", "--device", "cpu", "--resume"]).arg(studio.path("run")));
     assert!(said.contains("has changed since the run began"), "{said}");
+    assert_eq!(studio.last_event("run")["event"], "ended");
 }

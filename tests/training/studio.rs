@@ -63,6 +63,12 @@ impl Studio {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// The last thing that a run's folder says of it.
+    pub(crate) fn last_event(&self, run: &str) -> Value {
+        let text = std::fs::read_to_string(self.path(run).join("events.jsonl")).unwrap();
+        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    }
+
     /// Files of the newest checkpoint that decide how a run goes on.
     pub(crate) fn state(&self, run: &str) -> BTreeMap<String, Vec<u8>> {
         let steps = std::fs::read_dir(self.path(run).join("checkpoints")).unwrap();

@@ -73,7 +73,8 @@ impl RunView {
                     self.line("more warnings are in log.txt");
                 }
             }
-            RunEvent::Ended(_) => {}
+            // The program itself says what went wrong.
+            RunEvent::Ended(_) | RunEvent::Failed { .. } => {}
         }
     }
 

@@ -47,13 +47,34 @@ pub fn train(
     control: &RunControl,
     on_event: &mut dyn FnMut(RunEvent),
 ) -> Result<RunSummary, AppError> {
+    // The folder comes first: a disk that cannot be written to is better known before the weights are read.
+    let directory = match request.start {
+        Start::Fresh => RunDirectory::create(&request.folder, &request.plan)?,
+        Start::Resume => RunDirectory::open(&request.folder)?,
+    };
+    let mut told = false;
+    let result = train_in(directory.clone(), request, control, &mut |event| {
+        told |= matches!(event, RunEvent::Failed { .. });
+        on_event(event);
+    });
+    // A run that is not let go on is what it was before; a new one that cannot begin has failed.
+    if let Err(error) = &result
+        && !told
+        && request.start == Start::Fresh
+    {
+        on_event(directory.note_failure(error));
+    }
+    result
+}
+
+fn train_in(
+    directory: RunDirectory,
+    request: &TrainRequest,
+    control: &RunControl,
+    on_event: &mut dyn FnMut(RunEvent),
+) -> Result<RunSummary, AppError> {
     let TrainRequest { plan, folder, start, device } = request;
     let started = Instant::now();
-    // The folder comes first: a disk that cannot be written to is better known before the weights are read.
-    let directory = match start {
-        Start::Fresh => RunDirectory::create(folder, plan)?,
-        Start::Resume => RunDirectory::open(folder)?,
-    };
     let base = Base::find(plan)?;
     let Some(rows) = Rows::open(plan, &base, control, on_event)? else {
         return Ok(not_started(folder, started));

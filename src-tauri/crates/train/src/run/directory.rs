@@ -11,9 +11,10 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use super::{RunError, event::Sample};
+use super::{RunError, RunEvent, event::Sample, journal};
 use crate::{
     checkpoint::{LocalDisk, probe, replace_file},
     plan::RunPlan,
@@ -37,10 +38,11 @@ fn has_begun(folder: &Path) -> bool {
 }
 
 /// The folder of a run, owned by this process until it is dropped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RunDirectory {
     folder: PathBuf,
-    _lock: File,
+    /// Shared by clones; the last one gives the folder back.
+    _lock: Arc<File>,
 }
 
 impl RunDirectory {
@@ -85,7 +87,7 @@ impl RunDirectory {
             let inner = folder.join(inner);
             fs::create_dir_all(&inner).map_err(RunError::disk("create", &inner))?;
         }
-        Ok(Self { folder: folder.to_owned(), _lock: lock })
+        Ok(Self { folder: folder.to_owned(), _lock: Arc::new(lock) })
     }
 
     /// The plan that a run was started with.
@@ -103,6 +105,13 @@ impl RunDirectory {
     /// The disk.
     pub fn rewrite_plan(&self, plan: &RunPlan) -> Result<(), RunError> {
         Ok(replace_file(&LocalDisk, &self.folder.join(PLAN), plan.to_toml().as_bytes())?)
+    }
+
+    /// Writes down that an error ended the run, as far as the disk lets it; the event is for everybody else.
+    pub fn note_failure(&self, error: &dyn std::error::Error) -> RunEvent {
+        let event = RunEvent::Failed { message: error.to_string() };
+        journal::note_failure(&self.folder, &event);
+        event
     }
 
     /// The folder.

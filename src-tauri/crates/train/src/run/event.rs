@@ -68,6 +68,11 @@ pub enum RunEvent {
     },
     /// The run is over.
     Ended(RunSummary),
+    /// An error ended the run. What the last checkpoint holds is not lost.
+    Failed {
+        /// The error in words, as it is shown to the user.
+        message: String,
+    },
 }
 
 /// Kinds of work.

@@ -85,17 +85,37 @@ impl Journal {
                 if let RunEvent::Validated { step, loss, .. } = event {
                     self.tensorboard.scalars(*step, &[("validation/loss", *loss)])?;
                 }
-                let mut value = serde_json::json!({ "time": utc_now() });
-                if let (Some(line), Ok(serde_json::Value::Object(fields))) =
-                    (value.as_object_mut(), serde_json::to_value(event))
-                {
-                    line.extend(fields);
-                }
-                self.events.add(&value.to_string())?;
+                self.events.add(&event_line(event))?;
             }
         }
         self.log.add(&format!("{} {}", utc_now(), in_words(event)))
     }
+}
+
+/// Writes down what ended a run whose journal may be gone, or full of half a line.
+///
+/// Nothing is done about a disk that refuses: the error that ended the run is the one to be told.
+pub(super) fn note_failure(folder: &Path, event: &RunEvent) {
+    let lines =
+        [("events.jsonl", event_line(event)), ("log.txt", format!("{} {}", utc_now(), in_words(event)))];
+    for (name, line) in lines {
+        let path = folder.join(name);
+        let Ok(mut lines) = Lines::open(path.clone()) else { continue };
+        // A line of its own, so that half a line before it does not take it along.
+        let torn = fs::read(&path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
+        let _ = lines.add(&format!("{}{line}", if torn { "\n" } else { "" }));
+    }
+}
+
+/// An event as a line of `events.jsonl`.
+fn event_line(event: &RunEvent) -> String {
+    let mut value = serde_json::json!({ "time": utc_now() });
+    if let (Some(line), Ok(serde_json::Value::Object(fields))) =
+        (value.as_object_mut(), serde_json::to_value(event))
+    {
+        line.extend(fields);
+    }
+    value.to_string()
 }
 
 /// An event as a line of the log.
@@ -135,6 +155,7 @@ fn in_words(event: &RunEvent) -> String {
         RunEvent::Ended(summary) => {
             format!("ended ({:?}) after {} of {} steps", summary.outcome, summary.step, summary.steps)
         }
+        RunEvent::Failed { message } => format!("failed: {message}"),
     }
 }
 
@@ -201,6 +222,18 @@ mod tests {
         for (seconds, expected) in rows {
             assert_eq!(utc(seconds), expected);
         }
+    }
+
+    #[test]
+    fn a_failure_is_a_line_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("events.jsonl"), "{\"event\": \"x\"}\n{\"eve").unwrap();
+        note_failure(folder.path(), &RunEvent::Failed { message: "why".to_owned() });
+        let text = fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
+        let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["message"]), (&"failed".into(), &"why".into()));
+        assert_eq!(text.lines().count(), 3);
+        assert!(fs::read_to_string(folder.path().join("log.txt")).unwrap().ends_with(" failed: why\n"));
     }
 
     #[test]

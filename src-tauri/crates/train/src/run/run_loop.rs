@@ -120,8 +120,8 @@ impl<'r> Run<'r> {
         let damaged =
             resumption.damaged.iter().map(|error| (WarningKind::DamagedCheckpoint, error.to_string()));
         self.warnings.extend(damaged);
-        let journal = Journal::open(self.directory.path(), state.step)?;
-        let now = Instant::now();
+        let directory = self.directory.clone();
+        let journal = Journal::open(directory.path(), state.step)?;
         let saved_step = resumption.checkpoint.is_some().then_some(state.step);
         let going = Going {
             device,
@@ -129,14 +129,18 @@ impl<'r> Run<'r> {
             length,
             state,
             journal,
-            started: now,
-            saved: now,
+            started: Instant::now(),
+            saved: Instant::now(),
             saved_step,
             recent: VecDeque::new(),
-            on_event,
+            on_event: &mut *on_event,
             run: self,
         };
-        going.go(&store)
+        let result = going.go(&store);
+        if let Err(error) = &result {
+            on_event(directory.note_failure(error));
+        }
+        result
     }
 
     /// A checkpoint that this run can go on from.

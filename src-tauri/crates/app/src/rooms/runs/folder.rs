@@ -3,9 +3,11 @@
 
 use std::path::Path;
 
-use eyewright_protocol::{ErrorBody, RunId, RunState};
+use eyewright_protocol::{ErrorBody, ErrorCode, RunId, RunState};
+use eyewright_train::run::{Outcome, RunEvent};
 use serde::{Deserialize, Serialize};
 
+use super::read::last_lines;
 use crate::library::{read_json, write_json};
 use crate::studio::Reply;
 
@@ -49,10 +51,12 @@ impl RunNote {
         }
         let made = std::fs::metadata(folder.join("plan.toml")).ok().and_then(|about| about.modified().ok());
         let since = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+        let (state, error) = last_word(folder);
         Ok(Self {
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             created: since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0)),
-            state: state_of(folder),
+            state,
+            error,
             ..Self::default()
         })
     }
@@ -62,15 +66,19 @@ impl RunNote {
     }
 }
 
-/// The last word of a run that the terminal made.
-fn state_of(folder: &Path) -> RunState {
-    let events = super::read::last_lines(&folder.join("events.jsonl"), 64 << 10);
-    let ended = events.lines().rev().find(|line| line.contains("\"ended\""));
-    match ended {
-        Some(line) if line.contains("\"finished\"") || line.contains("\"stopped_early\"") => {
-            RunState::Finished
+/// The last word of a run that the terminal made. One that was resumed after its end and says nothing of another was
+/// interrupted.
+fn last_word(folder: &Path) -> (RunState, Option<ErrorBody>) {
+    let events = last_lines(&folder.join("events.jsonl"), 64 << 10);
+    match events.lines().rev().find_map(|line| serde_json::from_str(line).ok()) {
+        Some(RunEvent::Ended(summary)) => match summary.outcome {
+            Outcome::Finished | Outcome::StoppedEarly => (RunState::Finished, None),
+            Outcome::Stopped | Outcome::StoppedNow => (RunState::Stopped, None),
+        },
+        Some(RunEvent::Failed { message }) => {
+            // The words are kept, the kind is not; this is the one that errors have which have no other.
+            (RunState::Failed, Some(ErrorBody::new(ErrorCode::Damaged, message)))
         }
-        Some(_) => RunState::Stopped,
-        None => RunState::Interrupted,
+        _ => (RunState::Interrupted, None),
     }
 }

@@ -111,6 +111,8 @@ impl Inner {
                 flow.finished = matches!(summary.outcome, Outcome::Finished | Outcome::StoppedEarly);
                 self.flush(run, flow, true);
             }
+            // The task fails with the same error, and with its code.
+            RunEvent::Failed { .. } => {}
         }
     }
 
