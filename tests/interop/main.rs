@@ -96,6 +96,22 @@ fn every_whole_form_answers_like_its_source() {
 }
 
 #[test]
+fn llava_with_its_adapters_answers_like_its_source() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("llava-lora");
+    let mut request = request(parts(), Format::Llava, &folder);
+    request.settings.keep_adapters = true;
+    let report = export(&request, &mut |_, _| {}).unwrap();
+    let answers = &report.checks.last().unwrap().1;
+    assert!(answers.starts_with("3 of 3 answers are equal"), "{answers}");
+    assert!(report.snippet.contains("--model-base"), "{}", report.snippet);
+    let again =
+        StackPaths { visual_encoder: Some(folder.join("clip-vision-tower")), llava: Some(folder), ..parts() };
+    let far = error(&logits(&again), &logits(&parts()));
+    assert!(far <= 1e-4, "{far:e}");
+}
+
+#[test]
 fn xtuner_form_comes_back_unchanged() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("hf");

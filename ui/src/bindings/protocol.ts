@@ -574,7 +574,7 @@ detail: string,
 };
 
 /** Which format. */
-export type ExportFormat = "xtuner" | "peft" | "llava_hf" | "llava" | "gguf";
+export type ExportFormat = "xtuner" | "peft" | "llava_hf" | "llava" | "gguf" | "eyewright";
 
 /** What an export made, and how it was checked. */
 export type ExportReport = {

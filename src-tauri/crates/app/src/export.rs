@@ -97,9 +97,17 @@ pub fn export(
 
 /// The parts of the export as they are opened again; `None` for forms that hold no whole model or that Eyewright
 /// does not compute with.
-fn opened_again(source: &Source, format: Format, folder: &Path) -> Option<StackPaths> {
+fn opened_again(source: &Source, request: &ExportRequest, folder: &Path) -> Option<StackPaths> {
     let folder = folder.to_owned();
-    match format {
+    let select = source.files.eye.as_ref().map(|eye| eye.tower.config.feature_layer);
+    match request.format {
+        // The tower is in the folder, merged; the language model is not.
+        Format::Llava if request.settings.keep_adapters => Some(StackPaths {
+            model: source.paths.model.clone(),
+            visual_encoder: Some(folder.join("clip-vision-tower")),
+            llava: Some(folder),
+            visual_select_layer: select,
+        }),
         Format::LlavaHf | Format::Llava | Format::Eyewright => {
             Some(StackPaths { model: folder, ..StackPaths::default() })
         }
@@ -110,7 +118,7 @@ fn opened_again(source: &Source, format: Format, folder: &Path) -> Option<StackP
                 .filter(|_| !source.is_retrained(Part::Tower))
                 .map(Path::to_owned),
             llava: Some(folder),
-            visual_select_layer: source.files.eye.as_ref().map(|eye| eye.tower.config.feature_layer),
+            visual_select_layer: select,
         }),
         Format::Peft | Format::Gguf => None,
     }
@@ -123,7 +131,7 @@ struct Said {
 }
 
 fn compare_answers(source: &Source, request: &ExportRequest, folder: &Path) -> Result<String, AppError> {
-    let Some(paths) = opened_again(source, request.format, folder) else {
+    let Some(paths) = opened_again(source, request, folder) else {
         return Ok("not asked: this form does not hold a whole model that Eyewright computes with".to_owned());
     };
     let again = Source::open(&paths, Alphas::default())?;

@@ -74,6 +74,13 @@ fn library(format: Format) -> &'static str {
     }
 }
 
+/// What a llama.cpp does with CLIP, whatever the file says.
+const CLASS_TOKEN: &str = "\n**Pictures in llama.cpp:** since its pull request 13321 (May 2025) llama.cpp puts CLIP's \
+    class token behind the patches instead of in front, for every LLaVA model (its issue 25814): the first patch is lost, \
+    all others get their neighbour's position, and answers about pictures are worse than this model's own. Seen with \
+    llama-cpp-sys-2 0.1.161 and xllamacpp 2026.10.11549; text is not touched. The mmproj file has CLIP's own order, so it \
+    is right for a llama.cpp with the order mended (pull request 25844) and need not be written again.\n";
+
 /// Lines that load the export.
 pub fn snippet(source: &Source, format: Format, folder: &str, files: &[(String, u64)]) -> String {
     let (llm, tower) = (source.base_name(Part::Llm), source.base_name(Part::Tower));
@@ -81,11 +88,21 @@ pub fn snippet(source: &Source, format: Format, folder: &str, files: &[(String, 
         let name = files.iter().map(|(name, _)| name.as_str());
         name.filter(|name| name.ends_with(".gguf")).find(|name| name.starts_with("mmproj") == mmproj)
     };
+    let adapters = files.iter().any(|(name, _)| name == "adapter_config.json");
     match format {
         Format::Xtuner => format!(
             "```sh\neyewright chat {llm} --visual-encoder {tower} --llava {folder} --image cat.jpg\n\
              xtuner chat {llm} --visual-encoder {tower} --llava {folder} --prompt-template {} --image cat.jpg\n```\n",
             source.template.name()
+        ),
+        // One adapter over the whole model; it brings the projector.
+        Format::Peft if adapters => format!(
+            "```sh\neyewright convert PROJECTOR --base {llm} --visual-encoder {tower} --to llava-hf --out base\n```\n\n\
+             `PROJECTOR` is any projector for these two, such as a first stage's: what the adapter brings takes its \
+             place.\n\n\
+             ```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForImageTextToText\n\n\
+             base = AutoModelForImageTextToText.from_pretrained(\"base\")\n\
+             model = PeftModel.from_pretrained(base, \"{folder}\")\n```\n"
         ),
         Format::Peft => format!(
             "```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n\
@@ -103,6 +120,10 @@ pub fn snippet(source: &Source, format: Format, folder: &str, files: &[(String, 
              print(processor.decode(model.generate(**inputs, max_new_tokens=100)[0], skip_special_tokens=True))\n```\n\n\
              ```sh\neyewright chat {folder} --image cat.jpg\n```\n"
         ),
+        Format::Llava if adapters => format!(
+            "```sh\neyewright chat {llm} --visual-encoder {folder}/clip-vision-tower --llava {folder} --image cat.jpg\n\
+             python -m llava.serve.cli --model-path {folder} --model-base {llm} --image-file cat.jpg\n```\n"
+        ),
         Format::Llava => format!(
             "```sh\neyewright chat {folder} --image cat.jpg\n\
              python -m llava.serve.cli --model-path {folder} --image-file cat.jpg\n```\n"
@@ -110,9 +131,10 @@ pub fn snippet(source: &Source, format: Format, folder: &str, files: &[(String, 
         Format::Gguf => format!(
             "```sh\nllama-mtmd-cli -m {folder}/{} --mmproj {folder}/{} --image cat.jpg -p \"What is this?\"\n\
              ollama create my-llava -f {folder}/Modelfile\n```\n\nLM Studio and Jan find both files when the folder lies \
-             in their models folder.\n",
+             in their models folder.\n{}",
             gguf(false).unwrap_or("model.gguf"),
-            gguf(true).unwrap_or("mmproj.gguf")
+            gguf(true).unwrap_or("mmproj.gguf"),
+            if source.files.eye.is_some() { CLASS_TOKEN } else { "" }
         ),
         Format::Eyewright => format!("```sh\neyewright chat {folder} --image cat.jpg\n```\n"),
     }

@@ -15,6 +15,8 @@ words! {
         Llava,
         /// GGUF of the language model and mmproj.
         Gguf,
+        /// A checkpoint of Eyewright's own, with all that it needs.
+        Eyewright,
     }
 }
 

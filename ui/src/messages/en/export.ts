@@ -33,6 +33,7 @@ export const exporting = {
     llava_hf: "llava-hf, merged",
     llava: "LLaVA",
     gguf: "GGUF and mmproj",
+    eyewright: "Eyewright checkpoint",
   },
   abouts: {
     xtuner: "Folders `projector/`, `llm_adapter/` and `visual_encoder_adapter/` as XTuner's own conversion writes them.",
@@ -40,5 +41,6 @@ export const exporting = {
     llava_hf: "One folder that `transformers` opens as LlavaForConditionalGeneration.",
     llava: "`mm_projector.bin` and adapters as LLaVA's own repository reads them.",
     gguf: "For llama.cpp and what is built on it: the language model and the eyes in two files.",
+    eyewright: "One folder with everything in it, to go on with Eyewright on another machine.",
   },
 };

@@ -35,6 +35,7 @@ export const exporting: Messages["exporting"] = {
     llava_hf: "llava-hf（已合并）",
     llava: "LLaVA",
     gguf: "GGUF 与 mmproj",
+    eyewright: "Eyewright 检查点",
   },
   abouts: {
     xtuner: "与 XTuner 自带转换相同的 `projector/`、`llm_adapter/` 和 `visual_encoder_adapter/` 文件夹。",
@@ -42,5 +43,6 @@ export const exporting: Messages["exporting"] = {
     llava_hf: "`transformers` 以 LlavaForConditionalGeneration 打开的单个文件夹。",
     llava: "LLaVA 官方仓库所读的 `mm_projector.bin` 和适配器。",
     gguf: "用于 llama.cpp 及其衍生程序：语言模型和视觉部分各一个文件。",
+    eyewright: "包含全部内容的单个文件夹，可在另一台机器上用 Eyewright 继续。",
   },
 };

@@ -19,6 +19,7 @@ const FORMATS: &[(ExportFormat, &str, &str)] = &[
     (ExportFormat::LlavaHf, "llava-hf", "One merged folder for transformers, vLLM and others."),
     (ExportFormat::Llava, "LLaVA", "The layout of LLaVA's own repository."),
     (ExportFormat::Gguf, "GGUF", "Language model and mmproj for llama.cpp, Ollama and LM Studio."),
+    (ExportFormat::Eyewright, "Eyewright", "A checkpoint of Eyewright's own, for another machine."),
 ];
 
 impl Inner {
@@ -59,10 +60,6 @@ impl Inner {
             .map(|(format, name, about)| {
                 let reason = match format {
                     _ if fault.is_some() => fault.clone(),
-                    ExportFormat::Llava => Some(
-                        "Eyewright does not write this form yet; llava-hf is read by more programs"
-                            .to_owned(),
-                    ),
                     _ if !eyes => Some("the model has no eyes".to_owned()),
                     _ => None,
                 };

@@ -96,6 +96,7 @@ pub(crate) fn format_name(format: ExportFormat) -> &'static str {
         ExportFormat::LlavaHf => "llava-hf",
         ExportFormat::Llava => "llava",
         ExportFormat::Gguf => "gguf",
+        ExportFormat::Eyewright => "eyewright",
     }
 }
 

@@ -2,6 +2,12 @@
 //!
 //! Reference: llama.cpp `tools/mtmd/clip.cpp` and `clip-impl.h` (as in the crate llama-cpp-sys-2 0.1.161). The layer that is
 //! read is always said: without that, llama.cpp runs one block less than there are.
+//!
+//! The order of rows is CLIP's: the class token's position is row 0, and llama.cpp hands rows 1.. to the projector. Since
+//! its pull request 13321 llama.cpp puts the class token behind the patches and still hands on rows 1.. (its issue 25814).
+//! No file can undo that: row 0, which is dropped, is then the only one that sees the first patch, and the last row, which
+//! is handed on, starts from constants. Moving the position rows would mend the positions alone and break every llama.cpp
+//! that has the order right; leaving `v.class_embd` out hands on the right rows but takes a key from all attention.
 
 use eyewright_model::clip::FeatureSelect;
 use eyewright_ops::Activation;
