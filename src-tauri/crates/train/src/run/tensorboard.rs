@@ -38,14 +38,13 @@ impl TensorBoard {
         let mut version = Message::event(0);
         version.text(3, "brain.Event:2");
         board.write(&version)?;
-        if step > 0 {
-            // SessionLog { status: START } at a step tells TensorBoard to forget what comes after it.
-            let mut start = Message::event(step + 1);
-            let mut log = Message::default();
-            log.number(1, 1);
-            start.message(7, &log);
-            board.write(&start)?;
-        }
+        // SessionLog { status: START } at a step tells TensorBoard to forget what comes after it. The first step is no
+        // exception: a run that stopped before its first checkpoint takes its steps again.
+        let mut start = Message::event(step + 1);
+        let mut log = Message::default();
+        log.number(1, 1);
+        start.message(7, &log);
+        board.write(&start)?;
         Ok(board)
     }
 
