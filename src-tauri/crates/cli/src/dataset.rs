@@ -40,6 +40,8 @@ enum ContentName {
     Mixed,
     /// A caption and questions on every picture.
     Everything,
+    /// Every picture told as a grid of words, patch by patch.
+    Grid,
     /// Conversations about scenes in words; no pictures.
     Text,
 }
@@ -132,6 +134,7 @@ fn demo(arguments: &DemoArguments) -> anyhow::Result<()> {
             ContentName::Questions => Content::Questions,
             ContentName::Mixed => Content::Mixed,
             ContentName::Everything => Content::Everything,
+            ContentName::Grid => Content::Grid,
             ContentName::Text => Content::Text,
         },
         questions: arguments.questions,

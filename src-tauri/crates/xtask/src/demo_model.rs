@@ -1,8 +1,9 @@
 //! How is the bundled demo model made from nothing? Every step is one call of `eyewright`.
 //!
 //! ```text
-//! words ─▶ llm ──────────────────────────┐
-//! pictures ─▶ tower (+ another llm, thrown away) ─┴▶ projector on captions ─▶ models/demo
+//! words ─▶ llm ───────────────────────────────────────────────┐
+//! words ─▶ another llm ─┐                                     │
+//! pictures told as grids ┴▶ tower (the llm is thrown away) ────┴▶ projector on captions ─▶ models/demo
 //! ```
 
 use std::fs;
@@ -29,10 +30,10 @@ struct Amounts {
 
 /// What the bundled model was made with.
 const FULL: Amounts = Amounts {
-    text_rows: 300_000,
-    llm_steps: 2500,
+    text_rows: 600_000,
+    llm_steps: 4800,
     picture_rows: 400_000,
-    tower_steps: 3500,
+    tower_steps: 6000,
     caption_rows: 128_000,
     pretrain_steps: 1500,
     question_rows: 48_000,
@@ -105,9 +106,9 @@ fn commands(amounts: Amounts, device: &str, out: &str) -> Vec<Vec<String>> {
     let data = |name: &str, content: &str, rows: u64, seed: u64| {
         words(format!("dataset demo --content {content} --rows {rows} --seed {seed} --out {out}/{name}"))
     };
-    let train = |name: &str, steps: u64, rest: String| {
+    let run = |name: &str, recipe: &str, steps: u64, rest: String| {
         let mut line = words(format!(
-            "train --recipe {made}/{name}.toml {rest} --set train.max_steps={steps} --device {device} \
+            "train --recipe {made}/{recipe}.toml {rest} --set train.max_steps={steps} --device {device} \
              --out {out}/run-{name}"
         ));
         if let Some(batch) = amounts.batch {
@@ -115,6 +116,7 @@ fn commands(amounts: Amounts, device: &str, out: &str) -> Vec<Vec<String>> {
         }
         line
     };
+    let train = |name: &str, steps: u64, rest: String| run(name, name, steps, rest);
     let new = |part: &str, seed: u64, name: &str| {
         let vocabulary =
             if part == "llm" { format!(" --vocabulary-from {out}/words/data.json") } else { String::new() };
@@ -122,8 +124,8 @@ fn commands(amounts: Amounts, device: &str, out: &str) -> Vec<Vec<String>> {
             "models new {part} --config {made}/{part}.json --seed {seed} --out {out}/{name}{vocabulary}"
         ))
     };
-    let write = |part: &str| {
-        words(format!("models write --run {out}/run-{part} --part {part} --dtype f16 --out {out}/{part}"))
+    let write = |run: &str, part: &str| {
+        words(format!("models write --run {out}/run-{run} --part {part} --dtype f16 --out {out}/{run}"))
     };
     let seen = |name: &str| format!("--data {out}/{name}/data.json --images {out}/{name}/images");
     vec![
@@ -133,14 +135,21 @@ fn commands(amounts: Amounts, device: &str, out: &str) -> Vec<Vec<String>> {
         new("llm", 2, "other-start"),
         new("tower", 3, "tower-start"),
         train("llm", amounts.llm_steps, format!("--llm {out}/llm-start --data {out}/text/data.json")),
-        write("llm"),
-        data("pictures", "everything", amounts.picture_rows, 13),
+        write("llm", "llm"),
+        run(
+            "other",
+            "llm",
+            amounts.llm_steps,
+            format!("--llm {out}/other-start --data {out}/text/data.json"),
+        ),
+        write("other", "llm"),
+        data("pictures", "grid", amounts.picture_rows, 13),
         train(
             "tower",
             amounts.tower_steps,
-            format!("--llm {out}/other-start --tower {out}/tower-start {}", seen("pictures")),
+            format!("--llm {out}/other --tower {out}/tower-start {} --set lr.llm=3e-4", seen("pictures")),
         ),
-        write("tower"),
+        write("tower", "tower"),
         data("captions", "captions", amounts.caption_rows, 14),
         train(
             "pretrain",

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::dice::Dice;
 use super::draw::draw;
+use super::grid::grid;
 use super::questions::{Question, questions};
 use super::requests::caption_request;
 use super::sampler::{Split, sample};
@@ -33,6 +34,8 @@ pub enum Content {
     Mixed,
     /// A caption and questions for every picture.
     Everything,
+    /// Every picture told as a grid of words, patch by patch: what a tower learns to see from.
+    Grid,
     /// Conversations about scenes told in words; no pictures.
     Text,
 }
@@ -115,6 +118,9 @@ pub struct SceneRow {
     pub caption: Option<(String, String)>,
 }
 
+/// How a picture is asked for as a grid.
+const GRID_REQUEST: &str = "Tell the picture word by word.";
+
 /// Row number `index`: its scene and its conversation. Rows depend on nothing but these arguments.
 #[must_use]
 pub fn rows_of(seed: u64, split: Split, content: Content, count: usize, index: u64) -> SceneRow {
@@ -125,10 +131,14 @@ pub fn rows_of(seed: u64, split: Split, content: Content, count: usize, index: u
         Content::Captions => (true, 0),
         Content::Mixed if index.is_multiple_of(4) => (true, 0),
         Content::Everything => (true, count),
+        Content::Grid => (false, 0),
         Content::Questions | Content::Mixed | Content::Text => (false, count),
     };
-    let caption =
-        captioned.then(|| (caption_request(&mut dice, language).to_owned(), caption(&scene, language)));
+    let caption = if content == Content::Grid {
+        Some((GRID_REQUEST.to_owned(), grid(&scene)))
+    } else {
+        captioned.then(|| (caption_request(&mut dice, language).to_owned(), caption(&scene, language)))
+    };
     let questions = questions(&scene, language, asked, &mut dice);
     SceneRow { index, scene, language, questions, caption }
 }

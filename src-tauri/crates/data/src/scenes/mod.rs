@@ -7,6 +7,7 @@
 mod dataset;
 mod dice;
 mod draw;
+mod grid;
 mod questions;
 mod requests;
 mod sampler;
@@ -25,6 +26,7 @@ pub use dataset::{
 };
 pub use dice::Dice;
 pub use draw::{contact_sheet, draw};
+pub use grid::GRID_SIDE;
 pub use questions::{Question, QuestionKind, questions};
 pub use requests::{caption_request, caption_requests};
 pub use sampler::{Split, is_held_out, sample};

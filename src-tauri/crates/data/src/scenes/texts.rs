@@ -1,10 +1,11 @@
 //! What does the demo's language model read before anybody lends it eyes?
 //!
-//! Conversations about scenes that are described in words instead of shown. The words speak of every
-//! combination of kind and colour: only pictures keep some of them back.
+//! Conversations about scenes that are described in words instead of shown: in sentences, in notes, and as a
+//! grid of words. The words speak of every combination of kind and colour: only pictures keep some of them back.
 
 use super::dataset::Turns;
 use super::dice::Dice;
+use super::grid::grid_to_read;
 use super::questions::{phrases, questions};
 use super::requests::caption_requests;
 use super::sampler::{Split, sample};
@@ -37,6 +38,9 @@ pub fn text_row(seed: u64, index: u64) -> Turns {
             caption(&scene, language),
         )];
     }
+    if dice.chance(60) {
+        return read_from_grid(&scene, language, &mut dice);
+    }
     let told = telling(&scene, told_in, &mut dice);
     if dice.chance(30) {
         let request = dice.pick_or(language.choose(RETELL, RETELL_CHINESE), "");
@@ -44,14 +48,27 @@ pub fn text_row(seed: u64, index: u64) -> Turns {
     }
     let count = 1 + dice.below(5) as usize;
     let asked = questions(&scene, language, count, &mut dice);
-    let first = |(number, question): (usize, String)| {
-        if number == 0 { format!("{told}\n{question}") } else { question }
-    };
-    asked
-        .into_iter()
-        .enumerate()
-        .map(|(number, asked)| (first((number, asked.question)), asked.answer))
-        .collect()
+    after(&told, asked.into_iter().map(|asked| (asked.question, asked.answer)))
+}
+
+/// Turns about a scene told as a grid. A grid that asks to be retold is, whatever the turn.
+fn read_from_grid(scene: &Scene, language: Language, dice: &mut Dice) -> Turns {
+    let retell = dice.chance(30);
+    let told = grid_to_read(scene, retell, dice);
+    let count = if retell { 1 } else { 2 + dice.below(5) as usize };
+    let asked = questions(scene, language, count, dice);
+    let whole = caption(scene, language);
+    after(
+        &told,
+        asked.into_iter().map(|asked| (asked.question, if retell { whole.clone() } else { asked.answer })),
+    )
+}
+
+/// The turns, with what is told in front of the first question.
+fn after(told: &str, turns: impl Iterator<Item = (String, String)>) -> Turns {
+    let question =
+        |number: usize, question: String| if number == 0 { format!("{told}\n{question}") } else { question };
+    turns.enumerate().map(|(number, (asked, answer))| (question(number, asked), answer)).collect()
 }
 
 fn other(language: Language) -> Language {
