@@ -67,8 +67,14 @@ fn copy(name: &str, file: &PathBuf) -> anyhow::Result<()> {
     if file.extension().is_none_or(|extension| extension != "toml") {
         bail!("`{}` should end in `.toml`: that is how a file is told from a name", file.display());
     }
-    let created = std::fs::File::create_new(file);
-    let mut created = created.with_context(|| format!("cannot create `{}`", file.display()))?;
+    let mut created = match std::fs::File::create_new(file) {
+        Ok(created) => created,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => bail!(
+            "`{}` is there already and stays as it is; name another file, or remove that one first",
+            file.display()
+        ),
+        Err(error) => return Err(error).with_context(|| format!("cannot create `{}`", file.display())),
+    };
     created.write_all(text.as_bytes()).with_context(|| format!("cannot write `{}`", file.display()))?;
     print::line(file.display());
     Ok(())

@@ -27,7 +27,7 @@ const PACKAGES: &[&str] = &[
 ];
 
 pub(crate) fn interop(root: &Path) -> Result<ExitCode> {
-    if !step::succeeds(&mut step::cargo(root, &["build", "-p", "eyewright-cli"]))? {
+    if !step::succeeds(&mut step::cargo(root, &["build", "--workspace", "--bin", "eyewright"]))? {
         bail!("the program does not build");
     }
     let environment = root.join("target/interop");

@@ -33,7 +33,7 @@ struct Entry {
     cancel: CancelToken,
     told: Option<Instant>,
     /// Told when the job is asked to stop; wakes whoever waits for another process.
-    on_cancel: Option<Box<dyn Fn() + Send>>,
+    on_cancel: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 /// A job's own view of itself.
@@ -172,9 +172,9 @@ impl JobHandle {
     }
 
     /// Called when the job is asked to stop.
-    pub(crate) fn on_cancel(&self, act: impl Fn() + Send + 'static) {
+    pub(crate) fn on_cancel(&self, act: impl Fn() + Send + Sync + 'static) {
         if let Some(entry) = lock(&self.jobs.table).get_mut(&self.id) {
-            entry.on_cancel = Some(Box::new(act));
+            entry.on_cancel = Some(Arc::new(act));
         }
     }
 }
@@ -189,13 +189,15 @@ impl Inner {
     }
 
     pub(crate) fn cancel_job(&self, request: JobRef) -> Reply<JobInfo> {
-        {
+        let told = {
             let table = lock(&self.jobs.table);
             let entry = table.get(&request.job).ok_or_else(|| no_job(request.job))?;
             entry.cancel.cancel();
-            if let Some(act) = &entry.on_cancel {
-                act();
-            }
+            entry.on_cancel.clone()
+        };
+        // Without the table: this writes to another process, which may be slow to read, and no job may wait for that.
+        if let Some(tell) = told {
+            tell();
         }
         self.get_job(request)
     }

@@ -71,7 +71,8 @@ struct State {
 
 struct Process {
     child: Child,
-    input: ChildStdin,
+    /// To the thread that writes: a full pipe blocks that one, and no lock with it.
+    input: mpsc::Sender<Wire>,
     heard: Instant,
     leaving: bool,
     last_words: Arc<Mutex<VecDeque<u8>>>,
@@ -91,7 +92,7 @@ impl Worker {
         let id = state.next_task;
         state.next_task += 1;
         state.listeners.insert(id, Box::new(listener));
-        if let Err(error) = state.send(&Wire::Do(id, task)) {
+        if let Err(error) = state.send(Wire::Do(id, task)) {
             state.listeners.remove(&id);
             drop(state);
             return Err(ErrorBody::new(
@@ -136,11 +137,11 @@ impl Worker {
     }
 
     pub(crate) fn cancel(&self, task: u64) {
-        let _ = lock(&self.0.state).send(&Wire::Cancel(task));
+        let _ = lock(&self.0.state).send(Wire::Cancel(task));
     }
 
     pub(crate) fn press(&self, task: u64, button: RunButton) -> Reply<()> {
-        lock(&self.0.state).send(&Wire::Run(task, button)).map_err(|error| {
+        lock(&self.0.state).send(Wire::Run(task, button)).map_err(|error| {
             ErrorBody::new(
                 ErrorCode::WorkerStopped,
                 format!("the computing process does not listen: {error}"),
@@ -181,7 +182,7 @@ impl Worker {
             if let Some(process) = &mut state.process {
                 process.leaving = true;
             }
-            let _ = state.send(&Wire::Leave);
+            let _ = state.send(Wire::Leave);
         }
         let deadline = Instant::now() + patience;
         while lock(&self.0.state).process.is_some() && Instant::now() < deadline {
@@ -218,9 +219,10 @@ impl Worker {
         state.generation += 1;
         let generation = state.generation;
         state.silent = false;
+        let (sender, messages) = mpsc::channel();
         state.process = Some(Process {
             child,
-            input,
+            input: sender,
             heard: Instant::now(),
             leaving: false,
             last_words: Arc::clone(&last_words),
@@ -230,6 +232,9 @@ impl Worker {
         let spawned = thread::Builder::new()
             .name("worker-words".into())
             .spawn(move || keep_words(errors, &last_words, &log))
+            .and_then(|_| {
+                thread::Builder::new().name("worker-input".into()).spawn(move || pass_on(&messages, input))
+            })
             .and_then(|_| {
                 let here = here.clone();
                 thread::Builder::new()
@@ -315,9 +320,9 @@ impl Worker {
             }
             let tell = quiet > SILENT_AFTER && !state.silent;
             state.silent |= tell;
-            // A full pipe would block this thread and the lock with it: a silent process is not asked again.
+            // A silent process is not asked again: the questions would wait for it in a heap.
             if quiet <= SILENT_AFTER {
-                let _ = state.send(&Wire::Ping(count));
+                let _ = state.send(Wire::Ping(count));
             }
             drop(state);
             if tell {
@@ -354,11 +359,9 @@ impl Worker {
 }
 
 impl State {
-    fn send(&mut self, message: &Wire) -> std::io::Result<()> {
-        match &mut self.process {
-            Some(process) => frame::write(&mut process.input, message),
-            None => Err(std::io::ErrorKind::NotConnected.into()),
-        }
+    fn send(&self, message: Wire) -> std::io::Result<()> {
+        let gone = || std::io::Error::from(std::io::ErrorKind::NotConnected);
+        self.process.as_ref().ok_or_else(gone)?.input.send(message).map_err(|_| gone())
     }
 
     fn status(&self) -> WorkerStatus {
@@ -373,6 +376,15 @@ impl State {
             crashes: self.crashes,
             memory: self.memory,
             last_error: self.last_error.clone(),
+        }
+    }
+}
+
+/// Writes what it is told until there is no more, or nobody reads.
+fn pass_on(messages: &mpsc::Receiver<Wire>, mut input: ChildStdin) {
+    while let Ok(message) = messages.recv() {
+        if frame::write(&mut input, &message).is_err() {
+            break;
         }
     }
 }
@@ -429,5 +441,39 @@ fn describe(status: std::process::ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("ended with code {code}"),
         None => "ended".to_owned(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::worker::messages::TrainTask;
+
+    #[test]
+    fn a_process_that_does_not_read_holds_up_nobody() {
+        let logs = tempfile::tempdir().unwrap();
+        let program = WorkerProgram { program: "sleep".into(), arguments: vec!["60".into()] };
+        let worker = Worker::new(program, Events::default(), logs.path().to_owned());
+        let (sender, ended) = mpsc::channel();
+        // More than any pipe holds.
+        let task = Task::Train(TrainTask {
+            folder: "x".repeat(4 << 20).into(),
+            device: "cpu".into(),
+            resume: false,
+        });
+        let id = worker
+            .submit(task, move |event| {
+                let _ = sender.send(event);
+            })
+            .unwrap();
+        worker.cancel(id);
+        let start = Instant::now();
+        while worker.status().state != WorkerState::Silent {
+            assert!(start.elapsed() < Duration::from_secs(30), "nobody noticed");
+            thread::sleep(Duration::from_millis(50));
+        }
+        lock(&worker.0.state).process.as_mut().unwrap().child.kill().unwrap();
+        let event = ended.recv_timeout(Duration::from_secs(60));
+        assert!(matches!(event, Ok(TaskEvent::Failed(_))), "{event:?}");
     }
 }
