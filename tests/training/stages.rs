@@ -123,14 +123,25 @@ fn a_model_can_be_trained_on_text_alone_and_written_back() {
 #[test]
 fn a_projector_comes_from_every_form_and_a_wrong_one_is_refused() {
     let studio = Studio::new();
-    let forms = [
-        "models/llava_xtuner/iter_10.pth",
-        "models/llava_xtuner/llava/projector",
-        "models/llava_xtuner/llava",
-    ];
+    let xtuner = golden("models/llava_xtuner");
+    let mut forms: Vec<_> =
+        ["iter_10.pth", "llava/projector", "llava"].iter().map(|form| xtuner.join(form)).collect();
+    for (to, more) in [("llava-hf", &[][..]), ("llava", &[]), ("llava", &["--keep-adapters"])] {
+        let out = studio.path(&format!("as{}", forms.len()));
+        let mut convert = program();
+        convert.arg("convert").arg(xtuner.join("llava")).arg("--base").arg(xtuner.join("llm"));
+        convert.arg("--visual-encoder").arg(xtuner.join("clip")).args(["--dtype", "f32", "--to", to]);
+        succeed(convert.args(more).arg("--out").arg(&out));
+        forms.extend(
+            ["", "mm_projector.bin", "non_lora_trainables.bin"]
+                .iter()
+                .map(|file| if file.is_empty() { out.clone() } else { out.join(file) })
+                .filter(|form| form.exists()),
+        );
+    }
+    assert_eq!(forms.len(), 9, "{forms:?}");
     let mut losses = Vec::new();
-    for (index, form) in forms.iter().enumerate() {
-        let path = golden(form);
+    for (index, path) in forms.iter().enumerate() {
         let out = format!("form{index}");
         succeed(&mut studio.train(
             "pretrain",
