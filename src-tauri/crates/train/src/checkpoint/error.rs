@@ -8,7 +8,8 @@ use std::path::PathBuf;
 pub enum CheckpointError {
     /// The disk is full. Nothing that was there before is lost.
     #[error(
-        "no room for the checkpoint in `{}`: it needs {}, {} free. Make room there, then go on",
+        "no room for the checkpoint in `{}`: it needs {}, {} free, and 16 MiB of \
+         that stay free for logs. Make room there, then go on",
         folder.display(), readable(*needed), free.map_or("nothing is known to be".to_owned(), readable)
     )]
     DiskFull {
