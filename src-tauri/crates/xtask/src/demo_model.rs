@@ -28,7 +28,7 @@ struct Amounts {
     batch: Option<u64>,
 }
 
-/// What the bundled model was made with.
+/// What makes the bundled model; models/demo/README.md says what its parts were made with so far.
 const FULL: Amounts = Amounts {
     text_rows: 600_000,
     llm_steps: 4800,

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::step;
+use crate::{run, step};
 
 /// What the judges are. `xllamacpp` carries llama.cpp with its picture code, built.
 const PACKAGES: &[&str] = &[
@@ -27,9 +27,7 @@ const PACKAGES: &[&str] = &[
 ];
 
 pub(crate) fn interop(root: &Path) -> Result<ExitCode> {
-    if !step::succeeds(&mut step::cargo(root, &["build", "--workspace", "--bin", "eyewright"]))? {
-        bail!("the program does not build");
-    }
+    let program = run::built(root)?;
     let environment = root.join("target/interop");
     let python = environment.join("bin/python");
     if !python.is_file() && !step::succeeds(Command::new("python3").args(["-m", "venv"]).arg(&environment))? {
@@ -41,6 +39,6 @@ pub(crate) fn interop(root: &Path) -> Result<ExitCode> {
         bail!("the judges cannot be installed; the lines above say which and why");
     }
     let mut compare = Command::new(&python);
-    compare.arg("tests/reference/interop.py").arg("target/debug/eyewright").current_dir(root);
+    compare.arg("tests/reference/interop.py").arg(program).current_dir(root);
     Ok(if step::succeeds(&mut compare)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

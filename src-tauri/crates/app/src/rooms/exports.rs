@@ -52,25 +52,22 @@ impl Inner {
     pub(crate) fn list_export_formats(&self, request: ListExportFormats) -> Reply<Vec<ExportCard>> {
         let task = self.exported(&request.source)?;
         let paths = crate::worker::stack_paths(&task.paths);
-        let fault = crate::inspect(&paths).err().map(|error| error.to_string());
-        let eyes = crate::open::eyes_of(&paths).ok().flatten().is_some();
+        let eyes = || crate::open::eyes_of(&paths).ok().flatten().is_some();
+        // What keeps one form from being written keeps them all.
+        let reason = match crate::inspect(&paths) {
+            Err(error) => Some(error.to_string()),
+            Ok(_) => (!eyes()).then(|| "the model has no eyes".to_owned()),
+        };
         let bytes = folder_bytes(Path::new(&task.paths.model));
         Ok(FORMATS
             .iter()
-            .map(|(format, name, about)| {
-                let reason = match format {
-                    _ if fault.is_some() => fault.clone(),
-                    _ if !eyes => Some("the model has no eyes".to_owned()),
-                    _ => None,
-                };
-                ExportCard {
-                    format: *format,
-                    name: (*name).to_owned(),
-                    about: (*about).to_owned(),
-                    available: reason.is_none(),
-                    reason,
-                    bytes: Some(bytes),
-                }
+            .map(|(format, name, about)| ExportCard {
+                format: *format,
+                name: (*name).to_owned(),
+                about: (*about).to_owned(),
+                available: reason.is_none(),
+                reason: reason.clone(),
+                bytes: Some(bytes),
             })
             .collect())
     }

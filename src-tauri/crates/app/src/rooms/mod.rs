@@ -27,6 +27,17 @@ pub(crate) fn bad_request(message: impl Into<String>) -> ErrorBody {
     ErrorBody::new(ErrorCode::BadRequest, message)
 }
 
+/// Files that are not ours to delete.
+fn files_elsewhere(name: &str) -> ErrorBody {
+    bad_request(format!("the files of `{name}` lie outside the library folder"))
+        .hint("Take it off the list, and delete the files yourself.")
+}
+
+/// What is searched for: words in small letters, all of which must occur; at most 20.
+fn search_words(search: Option<String>) -> Vec<String> {
+    search.unwrap_or_default().to_lowercase().split_whitespace().take(20).map(str::to_owned).collect()
+}
+
 /// Something that is not there.
 pub(crate) fn not_found(message: impl Into<String>) -> ErrorBody {
     ErrorBody::new(ErrorCode::NotFound, message)

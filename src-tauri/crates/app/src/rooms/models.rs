@@ -11,7 +11,7 @@ use eyewright_protocol::{
 };
 use eyewright_train::plan::Preset;
 
-use super::{bad_request, not_found};
+use super::{bad_request, files_elsewhere, not_found};
 use crate::inspect;
 use crate::library::{ModelEntry, ModelList, folder_bytes, names_in, remove_folder};
 use crate::studio::{Inner, Reply, body};
@@ -168,8 +168,7 @@ impl Inner {
         let library = self.library()?;
         let folder = Path::new(&entry.paths.model);
         if request.files && !library.holds(folder) {
-            return Err(bad_request(format!("the files of `{}` lie outside the library folder", entry.name))
-                .hint("Take it off the list, and delete the files yourself."));
+            return Err(files_elsewhere(&entry.name));
         }
         let mut list = ModelList::read(&library)?;
         list.models.retain(|other| other.id != entry.id);

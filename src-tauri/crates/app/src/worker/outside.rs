@@ -94,12 +94,7 @@ impl Worker {
         state.listeners.insert(id, Box::new(listener));
         if let Err(error) = state.send(Wire::Do(id, task)) {
             state.listeners.remove(&id);
-            drop(state);
-            return Err(ErrorBody::new(
-                ErrorCode::WorkerStopped,
-                format!("the computing process does not listen: {error}"),
-            )
-            .hint("Try again; another one is started."));
+            return Err(error.hint("Try again; another one is started."));
         }
         drop(state);
         self.tell();
@@ -141,12 +136,7 @@ impl Worker {
     }
 
     pub(crate) fn press(&self, task: u64, button: RunButton) -> Reply<()> {
-        lock(&self.0.state).send(Wire::Run(task, button)).map_err(|error| {
-            ErrorBody::new(
-                ErrorCode::WorkerStopped,
-                format!("the computing process does not listen: {error}"),
-            )
-        })
+        lock(&self.0.state).send(Wire::Run(task, button))
     }
 
     /// Whether there is a process, and with it what it has loaded.
@@ -359,9 +349,14 @@ impl Worker {
 }
 
 impl State {
-    fn send(&self, message: Wire) -> std::io::Result<()> {
-        let gone = || std::io::Error::from(std::io::ErrorKind::NotConnected);
-        self.process.as_ref().ok_or_else(gone)?.input.send(message).map_err(|_| gone())
+    fn send(&self, message: Wire) -> Reply<()> {
+        match &self.process {
+            Some(process) if process.input.send(message).is_ok() => Ok(()),
+            _ => Err(ErrorBody::new(
+                ErrorCode::WorkerStopped,
+                "the computing process does not listen: not connected",
+            )),
+        }
     }
 
     fn status(&self) -> WorkerStatus {

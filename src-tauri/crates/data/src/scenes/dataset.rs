@@ -128,17 +128,15 @@ pub fn rows_of(seed: u64, split: Split, content: Content, count: usize, index: u
     let mut dice = Dice::new(seed, (1 << 61) | index.wrapping_mul(4));
     let language = dice.pick_or(Language::ALL, Language::English);
     let (captioned, asked) = match content {
-        Content::Captions => (true, 0),
+        Content::Captions | Content::Grid => (true, 0),
         Content::Mixed if index.is_multiple_of(4) => (true, 0),
         Content::Everything => (true, count),
-        Content::Grid => (false, 0),
         Content::Questions | Content::Mixed | Content::Text => (false, count),
     };
-    let caption = if content == Content::Grid {
-        Some((GRID_REQUEST.to_owned(), grid(&scene)))
-    } else {
-        captioned.then(|| (caption_request(&mut dice, language).to_owned(), caption(&scene, language)))
-    };
+    let caption = captioned.then(|| match content {
+        Content::Grid => (GRID_REQUEST.to_owned(), grid(&scene)),
+        _ => (caption_request(&mut dice, language).to_owned(), caption(&scene, language)),
+    });
     let questions = questions(&scene, language, asked, &mut dice);
     SceneRow { index, scene, language, questions, caption }
 }

@@ -16,7 +16,7 @@ use super::vocabulary::Background;
 use super::words::Language;
 
 /// Cells along a side: the demo tower cuts its pictures of 112 pixels into patches of 16.
-pub const GRID_SIDE: usize = 7;
+const GRID_SIDE: usize = 7;
 
 /// Cells of a grid.
 const CELLS: usize = GRID_SIDE * GRID_SIDE;
@@ -27,13 +27,13 @@ const CELLS: usize = GRID_SIDE * GRID_SIDE;
 /// and its size in turn. What remains is background. The words are English ones, each a single token, and are
 /// talked about in either language: what a patch shows belongs to none.
 pub(super) fn grid(scene: &Scene) -> String {
-    cells(scene, &mut |_| 0).map(|cell| cell.unwrap_or(scene.background.word())).join(" ")
+    cells(scene, &mut || 0).map(|cell| cell.unwrap_or(scene.background.word())).join(" ")
 }
 
 /// The same as a text to read: colour or size comes first as chance will have it. With `retell`, some of the
 /// background says so instead: whatever is asked about such a grid, the answer is the whole scene.
 pub(super) fn grid_to_read(scene: &Scene, retell: bool, dice: &mut Dice) -> String {
-    let cells = cells(scene, &mut |choices| dice.below(choices) as usize);
+    let cells = cells(scene, &mut || dice.below(2) as usize);
     let share = if retell { dice.between(10, 90) as u32 } else { 0 };
     cells
         .map(|cell| match cell {
@@ -44,8 +44,8 @@ pub(super) fn grid_to_read(scene: &Scene, retell: bool, dice: &mut Dice) -> Stri
         .join(" ")
 }
 
-/// The words of the objects; `first` chooses which attribute an object's cells begin with.
-fn cells(scene: &Scene, first: &mut dyn FnMut(u32) -> usize) -> [Option<&'static str>; CELLS] {
+/// The words of the objects; an object's cells begin with its colour if `first` says 0, with its size if 1.
+fn cells(scene: &Scene, first: &mut dyn FnMut() -> usize) -> [Option<&'static str>; CELLS] {
     let language = Language::English;
     let mut cells: [Option<&str>; CELLS] = [None; CELLS];
     let items: Vec<(&Group, &Item)> =
@@ -57,7 +57,7 @@ fn cells(scene: &Scene, first: &mut dyn FnMut(u32) -> usize) -> [Option<&'static
         let own: Vec<usize> =
             (0..CELLS).filter(|cell| *cell != middle && owners[*cell] == Some(number)).collect();
         // Squeezed by its neighbours, an object may have one cell beside its name: that tells the colour.
-        let first = if own.len() < 2 { 0 } else { first(2) };
+        let first = if own.len() < 2 { 0 } else { first() };
         for (cell, word) in own.into_iter().zip(words.iter().cycle().skip(first)) {
             cells[cell] = Some(word);
         }

@@ -26,7 +26,6 @@ pub use dataset::{
 };
 pub use dice::Dice;
 pub use draw::{contact_sheet, draw};
-pub use grid::GRID_SIDE;
 pub use questions::{Question, QuestionKind, questions};
 pub use requests::{caption_request, caption_requests};
 pub use sampler::{Split, is_held_out, sample};

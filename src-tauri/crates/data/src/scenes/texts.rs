@@ -51,7 +51,7 @@ pub fn text_row(seed: u64, index: u64) -> Turns {
     after(&told, asked.into_iter().map(|asked| (asked.question, asked.answer)))
 }
 
-/// Turns about a scene told as a grid. A grid that asks to be retold is, whatever the turn.
+/// Turns about a scene told as a grid. A grid that asks to be retold is, whatever else is asked.
 fn read_from_grid(scene: &Scene, language: Language, dice: &mut Dice) -> Turns {
     let retell = dice.chance(30);
     let told = grid_to_read(scene, retell, dice);

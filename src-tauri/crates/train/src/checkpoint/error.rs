@@ -3,14 +3,16 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::store::RESERVE;
+
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The disk is full. Nothing that was there before is lost.
     #[error(
-        "no room for the checkpoint in `{}`: it needs {}, {} free, and 16 MiB of \
+        "no room for the checkpoint in `{}`: it needs {}, {} free, and {} of \
          that stay free for logs. Make room there, then go on",
-        folder.display(), readable(*needed), free.map_or("nothing is known to be".to_owned(), readable)
+        folder.display(), readable(*needed), free.map_or("nothing is known to be".to_owned(), readable), readable(RESERVE)
     )]
     DiskFull {
         /// Where it would go.

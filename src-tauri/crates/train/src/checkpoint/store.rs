@@ -27,7 +27,7 @@ const REPLACED: &str = ".old-";
 const EXPENDABLE: &str = ".gone-";
 const PREFIX: &str = "step-";
 /// Room that must be left after a checkpoint is written, for logs and the file system itself.
-const RESERVE: u64 = 16 << 20;
+pub(super) const RESERVE: u64 = 16 << 20;
 
 /// Defines a [`CheckpointStore`].
 #[derive(Debug, Clone, PartialEq)]

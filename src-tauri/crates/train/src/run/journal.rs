@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -102,9 +102,18 @@ pub(super) fn note_failure(folder: &Path, event: &RunEvent) {
         let path = folder.join(name);
         let Ok(mut lines) = Lines::open(path.clone()) else { continue };
         // A line of its own, so that half a line before it does not take it along.
-        let torn = fs::read(&path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
-        let _ = lines.add(&format!("{}{line}", if torn { "\n" } else { "" }));
+        let break_before = if last_byte(&path).is_ok_and(|byte| byte != b'\n') { "\n" } else { "" };
+        let _ = lines.add(&format!("{break_before}{line}"));
     }
+}
+
+/// The last byte of a file; an error if it has none.
+fn last_byte(path: &Path) -> std::io::Result<u8> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut byte = [0];
+    file.read_exact(&mut byte)?;
+    Ok(byte[0])
 }
 
 /// An event as a line of `events.jsonl`.

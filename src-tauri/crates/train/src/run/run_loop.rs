@@ -122,6 +122,7 @@ impl<'r> Run<'r> {
         self.warnings.extend(damaged);
         let directory = self.directory.clone();
         let journal = Journal::open(directory.path(), state.step)?;
+        let now = Instant::now();
         let saved_step = resumption.checkpoint.is_some().then_some(state.step);
         let going = Going {
             device,
@@ -129,8 +130,8 @@ impl<'r> Run<'r> {
             length,
             state,
             journal,
-            started: Instant::now(),
-            saved: Instant::now(),
+            started: now,
+            saved: now,
             saved_step,
             recent: VecDeque::new(),
             on_event: &mut *on_event,

@@ -6,18 +6,12 @@ use eyewright_protocol::{Author, ChatFormat, ChatPage, ChatSummary, ExportChat, 
 
 use super::Live;
 use crate::library::StoredChat;
+use crate::rooms::search_words;
 use crate::studio::{Inner, Reply};
 
 impl Inner {
     pub(crate) fn list_chats(&self, request: ListChats) -> Reply<ChatPage> {
-        let words: Vec<String> = request
-            .search
-            .unwrap_or_default()
-            .to_lowercase()
-            .split_whitespace()
-            .take(20)
-            .map(str::to_owned)
-            .collect();
+        let words = search_words(request.search);
         let limit = request.limit.unwrap_or(50).min(500) as usize;
         let offset = request.offset.unwrap_or(0) as usize;
         self.with_chats(|chats| {

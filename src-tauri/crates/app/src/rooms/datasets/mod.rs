@@ -16,7 +16,7 @@ use eyewright_protocol::{
 use serde_json::{Value, json};
 
 use self::doctor::{check, faults, row_problem};
-use super::{bad_request, not_found};
+use super::{bad_request, files_elsewhere, not_found, search_words};
 use crate::AppError;
 use crate::library::{DatasetEntry, DatasetList, Library, make_folder, read_text, remove_folder, replace};
 use crate::studio::{Inner, Reply, body, io_fault, now};
@@ -155,8 +155,7 @@ impl Inner {
         let ours =
             library.holds(&folder) && folder.starts_with(library.datasets()) && folder != library.datasets();
         if request.files && !ours {
-            return Err(bad_request(format!("the files of `{}` lie outside the library folder", entry.name))
-                .hint("Take it off the list, and delete the files yourself."));
+            return Err(files_elsewhere(&entry.name));
         }
         let mut list = DatasetList::read(&library)?;
         list.datasets.retain(|other| other.id != entry.id);
@@ -174,14 +173,7 @@ impl Inner {
         let folder = ImageFolder::open(Path::new(&entry.image_folder)).ok();
         let limit = request.limit.clamp(1, PAGE) as usize;
         let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
-        let words: Vec<String> = request
-            .search
-            .unwrap_or_default()
-            .to_lowercase()
-            .split_whitespace()
-            .take(20)
-            .map(str::to_owned)
-            .collect();
+        let words = search_words(request.search);
         let fault = |error| body(&AppError::from(error));
         if words.is_empty() && request.problems_only != Some(true) {
             let end = index.len().min(offset.saturating_add(limit));
