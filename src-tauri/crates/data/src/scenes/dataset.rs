@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::crowd::crowd_or_scene;
 use super::dice::Dice;
 use super::draw::draw;
 use super::grid::grid;
@@ -34,7 +35,7 @@ pub enum Content {
     Mixed,
     /// A caption and questions for every picture.
     Everything,
-    /// Every picture told as a grid of words, patch by patch: what a tower learns to see from.
+    /// Crowds of things told as a grid of words, patch by patch: what a tower learns to see from.
     Grid,
     /// Conversations about scenes told in words; no pictures.
     Text,
@@ -124,7 +125,10 @@ const GRID_REQUEST: &str = "Tell the picture word by word.";
 /// Row number `index`: its scene and its conversation. Rows depend on nothing but these arguments.
 #[must_use]
 pub fn rows_of(seed: u64, split: Split, content: Content, count: usize, index: u64) -> SceneRow {
-    let scene = sample(seed, split, index);
+    let scene = match content {
+        Content::Grid => crowd_or_scene(seed, split, index),
+        _ => sample(seed, split, index),
+    };
     let mut dice = Dice::new(seed, (1 << 61) | index.wrapping_mul(4));
     let language = dice.pick_or(Language::ALL, Language::English);
     let (captioned, asked) = match content {

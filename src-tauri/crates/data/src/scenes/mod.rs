@@ -4,6 +4,7 @@
 //! [`caption`] says what is in it and [`questions`] asks and answers, in English and Simplified Chinese.
 //! [`write_dataset`] puts many of them on disk in the LLaVA format. Knows no tokens and no networks.
 
+mod crowd;
 mod dataset;
 mod dice;
 mod draw;

@@ -75,9 +75,7 @@ const ARRANGEMENTS: &[&[Place]] = &[
 ];
 
 fn group(dice: &mut Dice, split: Split, kind: Kind, place: Place) -> Group {
-    let allowed = |colour: &Colour| is_held_out(kind, *colour) == (split == Split::HeldOut);
-    let colours: Vec<Colour> = Colour::ALL.iter().copied().filter(allowed).collect();
-    let colour = dice.pick_or(&colours, Colour::Red);
+    let colour = colour(dice, split, kind);
     let size = dice.pick_or(Size::ALL, Size::Small);
     let count = match (size, place) {
         (Size::Big, Place::Middle) => 1,
@@ -86,6 +84,19 @@ fn group(dice: &mut Dice, split: Split, kind: Kind, place: Place) -> Group {
     };
     let items = items(dice, size, place, count as usize);
     Group { kind, colour, size, place, items }
+}
+
+/// One object alone, somewhere in a cell: left, top, width, height.
+pub(super) fn single(dice: &mut Dice, split: Split, kind: Kind, size: Size, cell: [i32; 4]) -> Group {
+    let colour = colour(dice, split, kind);
+    let place = if cell[0] < 500 { Place::Left } else { Place::Right };
+    Group { kind, colour, size, place, items: vec![item(dice, size, cell)] }
+}
+
+fn colour(dice: &mut Dice, split: Split, kind: Kind) -> Colour {
+    let allowed = |colour: &Colour| is_held_out(kind, *colour) == (split == Split::HeldOut);
+    let colours: Vec<Colour> = Colour::ALL.iter().copied().filter(allowed).collect();
+    dice.pick_or(&colours, Colour::Red)
 }
 
 /// The part of the picture that belongs to a place: left, top, width, height.
@@ -115,19 +126,26 @@ fn items(dice: &mut Dice, size: Size, place: Place, count: usize) -> Vec<Item> {
     let mut items = Vec::with_capacity(count);
     for _ in 0..count.min(cells.len()) {
         let cell = cells.remove(dice.below(cells.len() as u32) as usize);
-        let side = match size {
-            Size::Small => dice.between(200, 236),
-            Size::Big => dice.between(390, 460),
-        };
-        let side = side.min(cell_width.min(cell_height));
-        let (free_x, free_y) = ((cell_width - side) / 2, (cell_height - side) / 2);
-        items.push(Item {
-            x: left + (cell % columns) * cell_width + cell_width / 2 + dice.between(-free_x, free_x),
-            y: top + (cell / columns) * cell_height + cell_height / 2 + dice.between(-free_y, free_y),
-            side,
-            tilt: dice.between(-80, 80),
-            tint: dice.bits(),
-        });
+        let (x, y) = (left + (cell % columns) * cell_width, top + (cell / columns) * cell_height);
+        items.push(item(dice, size, [x, y, cell_width, cell_height]));
     }
     items
+}
+
+/// One object of a size, somewhere in a cell: left, top, width, height.
+fn item(dice: &mut Dice, size: Size, cell: [i32; 4]) -> Item {
+    let [left, top, width, height] = cell;
+    let side = match size {
+        Size::Small => dice.between(200, 236),
+        Size::Big => dice.between(390, 460),
+    };
+    let side = side.min(width.min(height));
+    let (free_x, free_y) = ((width - side) / 2, (height - side) / 2);
+    Item {
+        x: left + width / 2 + dice.between(-free_x, free_x),
+        y: top + height / 2 + dice.between(-free_y, free_y),
+        side,
+        tilt: dice.between(-80, 80),
+        tint: dice.bits(),
+    }
 }
