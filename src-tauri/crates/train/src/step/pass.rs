@@ -15,7 +15,7 @@ use super::{
     batch::{BatchError, Layout, MicroBatch},
     blocks::{Below, Blocks},
     parts::{Part, any_trained, collect},
-    sight::{Sight, differentiate_eye, eye_is_trained},
+    sight::{Sight, differentiate_eye, eye_is_trained, tower_is_trained},
 };
 use crate::gradients::Gradients;
 
@@ -62,7 +62,9 @@ pub(super) fn differentiate(
     config: PassConfig,
     sums: &mut Gradients,
 ) -> Result<Tensor<1>, BatchError> {
-    let sight = Sight::of(model, batch, true)?;
+    // A frozen tower is never differentiated, so what came into its blocks is not needed again.
+    let keep = model.eye.as_mut().is_some_and(tower_is_trained);
+    let sight = Sight::of(model, batch, keep)?;
     let embeddings = spliced(model, batch, sight.as_ref())?;
     let below = Below {
         embeddings: any_trained(|visit| model.decoder.each_trainable_at(DecoderPlace::Embeddings, visit)),
