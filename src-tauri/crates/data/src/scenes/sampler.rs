@@ -75,10 +75,12 @@ const ARRANGEMENTS: &[&[Place]] = &[
 ];
 
 fn group(dice: &mut Dice, split: Split, kind: Kind, place: Place) -> Group {
-    let colour = colour(dice, split, kind);
+    let allowed = |colour: &Colour| is_held_out(kind, *colour) == (split == Split::HeldOut);
+    let colours: Vec<Colour> = Colour::ALL.iter().copied().filter(allowed).collect();
+    let colour = dice.pick_or(&colours, Colour::Red);
     let size = dice.pick_or(Size::ALL, Size::Small);
     let count = match (size, place) {
-        (Size::Big, Place::Middle) => 1,
+        (_, Place::Middle) => 1,
         (Size::Big, _) => 1 + dice.below(2),
         (Size::Small, _) => 1 + dice.below(4),
     };
@@ -86,66 +88,53 @@ fn group(dice: &mut Dice, split: Split, kind: Kind, place: Place) -> Group {
     Group { kind, colour, size, place, items }
 }
 
-/// One object alone, somewhere in a cell: left, top, width, height.
-pub(super) fn single(dice: &mut Dice, split: Split, kind: Kind, size: Size, cell: [i32; 4]) -> Group {
-    let colour = colour(dice, split, kind);
-    let place = if cell[0] < 500 { Place::Left } else { Place::Right };
-    Group { kind, colour, size, place, items: vec![item(dice, size, cell)] }
+/// One object alone, somewhere in a cell: left, top, width, height. Its colour may be any: see `crowd`.
+pub(super) fn single(dice: &mut Dice, kind: Kind, size: Size, cell: [i32; 4]) -> Group {
+    let [left, top, width, height] = cell;
+    let place = if left < 500 { Place::Left } else { Place::Right };
+    let side = side(dice, size);
+    let (free_x, free_y) = ((width - side) / 2, (height - side) / 2);
+    let x = left + width / 2 + dice.between(-free_x, free_x);
+    let y = top + height / 2 + dice.between(-free_y, free_y);
+    let items = vec![item(dice, side, x, y)];
+    Group { kind, colour: dice.pick_or(Colour::ALL, Colour::Red), size, place, items }
 }
 
-fn colour(dice: &mut Dice, split: Split, kind: Kind) -> Colour {
-    let allowed = |colour: &Colour| is_held_out(kind, *colour) == (split == Split::HeldOut);
-    let colours: Vec<Colour> = Colour::ALL.iter().copied().filter(allowed).collect();
-    dice.pick_or(&colours, Colour::Red)
-}
-
-/// The part of the picture that belongs to a place: left, top, width, height.
-fn region(place: Place) -> [i32; 4] {
-    match place {
-        Place::Left => [0, 0, 500, 1000],
-        Place::Right => [500, 0, 500, 1000],
-        Place::Top => [0, 0, 1000, 500],
-        Place::Bottom => [0, 500, 1000, 500],
-        Place::Middle => [230, 230, 540, 540],
-    }
-}
-
-/// Objects in different cells of the place's grid, each somewhere in its cell.
+/// Equal objects in a row that runs along the side of their place and has its middle in the middle of that side: so
+/// nobody can take the left for the top.
 fn items(dice: &mut Dice, size: Size, place: Place, count: usize) -> Vec<Item> {
-    let [left, top, width, height] = region(place);
-    let (columns, rows) = match (size, place) {
-        (Size::Big, Place::Left | Place::Right) => (1, 2),
-        (Size::Big, Place::Top | Place::Bottom) => (2, 1),
-        (Size::Big, Place::Middle) => (1, 1),
-        (Size::Small, Place::Left | Place::Right) => (2, 3),
-        (Size::Small, Place::Top | Place::Bottom) => (3, 2),
-        (Size::Small, Place::Middle) => (2, 2),
+    let (along, stray): (&[i32], i32) = match (size, count) {
+        (_, 1) => (&[500], 100),
+        (Size::Big, _) => (&[270, 730], 0),
+        (Size::Small, 2) => (&[300, 700], 60),
+        (Size::Small, 3) => (&[200, 500, 800], 30),
+        (Size::Small, _) => (&[150, 383, 617, 850], 0),
     };
-    let (cell_width, cell_height) = (width / columns, height / rows);
-    let mut cells: Vec<i32> = (0..columns * rows).collect();
     let mut items = Vec::with_capacity(count);
-    for _ in 0..count.min(cells.len()) {
-        let cell = cells.remove(dice.below(cells.len() as u32) as usize);
-        let (x, y) = (left + (cell % columns) * cell_width, top + (cell / columns) * cell_height);
-        items.push(item(dice, size, [x, y, cell_width, cell_height]));
+    for at in along {
+        let side = side(dice, size);
+        let free = ((500 - side) / 2).min(100);
+        let (along, across) = (at + dice.between(-stray, stray), dice.between(-free, free));
+        let (x, y) = match place {
+            Place::Left => (250 + across, along),
+            Place::Right => (750 + across, along),
+            Place::Top => (along, 250 + across),
+            Place::Bottom => (along, 750 + across),
+            Place::Middle => (500 + across * 4 / 5, 500 + (along - 500) * 4 / 5),
+        };
+        items.push(item(dice, side, x, y));
     }
     items
 }
 
-/// One object of a size, somewhere in a cell: left, top, width, height.
-fn item(dice: &mut Dice, size: Size, cell: [i32; 4]) -> Item {
-    let [left, top, width, height] = cell;
-    let side = match size {
-        Size::Small => dice.between(200, 236),
+/// How large one object is, in thousandths of the picture's side.
+fn side(dice: &mut Dice, size: Size) -> i32 {
+    match size {
+        Size::Small => dice.between(200, 230),
         Size::Big => dice.between(390, 460),
-    };
-    let side = side.min(width.min(height));
-    let (free_x, free_y) = ((width - side) / 2, (height - side) / 2);
-    Item {
-        x: left + width / 2 + dice.between(-free_x, free_x),
-        y: top + height / 2 + dice.between(-free_y, free_y),
-        side,
-        tilt: dice.between(-80, 80),
-        tint: dice.bits(),
     }
+}
+
+fn item(dice: &mut Dice, side: i32, x: i32, y: i32) -> Item {
+    Item { x, y, side, tilt: dice.between(-80, 80), tint: dice.bits() }
 }

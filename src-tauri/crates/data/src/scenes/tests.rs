@@ -57,6 +57,29 @@ fn objects_stay_inside_and_apart() {
                 };
                 assert!(right, "{group:?}");
             }
+            // Whoever looks at a group alone can tell its place.
+            let middle = |at: fn(&Item) -> i32| {
+                group.items.iter().map(at).sum::<i32>() / group.items.len() as i32 - 500
+            };
+            let (x, y) = (middle(|item| item.x), middle(|item| item.y));
+            let seen = match (x, y) {
+                (x, y) if x.abs().max(y.abs()) <= 90 => Place::Middle,
+                (x, y) if x.abs() > y.abs() => {
+                    if x < 0 {
+                        Place::Left
+                    } else {
+                        Place::Right
+                    }
+                }
+                (_, y) => {
+                    if y < 0 {
+                        Place::Top
+                    } else {
+                        Place::Bottom
+                    }
+                }
+            };
+            assert_eq!(seen, group.place, "{group:?}");
         }
     }
 }

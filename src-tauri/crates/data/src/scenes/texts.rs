@@ -38,7 +38,7 @@ pub fn text_row(seed: u64, index: u64) -> Turns {
             caption(&scene, language),
         )];
     }
-    if dice.chance(60) {
+    if dice.chance(75) {
         return read_from_grid(&scene, language, &mut dice);
     }
     let told = telling(&scene, told_in, &mut dice);
@@ -53,7 +53,7 @@ pub fn text_row(seed: u64, index: u64) -> Turns {
 
 /// Turns about a scene told as a grid. A grid that asks to be retold is, whatever else is asked.
 fn read_from_grid(scene: &Scene, language: Language, dice: &mut Dice) -> Turns {
-    let retell = dice.chance(30);
+    let retell = dice.chance(40);
     let told = grid_to_read(scene, retell, dice);
     let count = if retell { 1 } else { 2 + dice.below(5) as usize };
     let asked = questions(scene, language, count, dice);
