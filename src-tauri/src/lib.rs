@@ -6,6 +6,7 @@
 mod bridge;
 mod closing;
 mod door;
+mod pages;
 mod pictures;
 
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub(crate) struct Held {
 /// Opens the window and stays until it is closed.
 #[must_use]
 pub fn run() -> ExitCode {
+    let mut context = tauri::generate_context!();
+    context.set_assets(Box::new(pages::Pages));
     let built = tauri::Builder::default()
         // First of all: a second start hands its files over and ends.
         .plugin(tauri_plugin_single_instance::init(|app, arguments, folder| {
@@ -39,7 +42,7 @@ pub fn run() -> ExitCode {
         .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe])
         .setup(|app| setup(app.handle()))
         .on_window_event(closing::on_window_event)
-        .build(tauri::generate_context!());
+        .build(context);
     let app = match built {
         Ok(app) => app,
         Err(error) => return failed(&error.to_string()),

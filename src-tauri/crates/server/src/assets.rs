@@ -7,8 +7,8 @@ mod embedded {
     include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 }
 
-/// Told when the interface was not built: the program works without it, from the terminal.
-pub(crate) const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Eyewright</title>\
+/// The page shown when the interface was not built: the program works without it, from the terminal.
+pub const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Eyewright</title>\
 <p>This program was built without its interface. In the checkout, <code>cargo xtask run</code> builds both; \
 <code>npm ci && npm run build</code> in <code>ui/</code> builds the interface alone.";
 

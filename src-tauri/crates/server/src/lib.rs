@@ -14,5 +14,5 @@ mod listen;
 mod openai;
 mod websocket;
 
-pub use assets::{has_interface, interface_file};
+pub use assets::{NOT_BUILT, has_interface, interface_file};
 pub use listen::{Server, ServerConfig, ServerError};

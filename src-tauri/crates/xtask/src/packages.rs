@@ -19,7 +19,7 @@ struct DebianPackage {
 
 /// Everything beyond the Rust toolchain and a C linker.
 ///
-/// The CUDA and Vulkan back ends open their drivers at run time, so they add nothing here; the window will.
+/// The CUDA and Vulkan back ends open their drivers at run time, so they add nothing here.
 const PACKAGES: &[DebianPackage] = &[
     DebianPackage {
         name: "git",
@@ -29,6 +29,24 @@ const PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "nodejs", program: Some("node"), needed_for: "the interface under ui/" },
     DebianPackage { name: "npm", program: Some("npm"), needed_for: "the interface under ui/" },
     DebianPackage { name: "chromium", program: Some("chromium"), needed_for: "tests/ui, a real browser" },
+    DebianPackage { name: "libwebkit2gtk-4.1-dev", program: None, needed_for: "the window" },
+    DebianPackage { name: "libdbus-1-dev", program: None, needed_for: "the window" },
+    DebianPackage {
+        name: "libayatana-appindicator3-1",
+        program: None,
+        needed_for: "the window's sign in the tray",
+    },
+    DebianPackage {
+        name: "webkit2gtk-driver",
+        program: Some("WebKitWebDriver"),
+        needed_for: "tests/window, which clicks in the real window",
+    },
+    DebianPackage {
+        name: "xvfb",
+        program: Some("Xvfb"),
+        needed_for: "tests/window, a display without a screen",
+    },
+    DebianPackage { name: "xclip", program: Some("xclip"), needed_for: "tests/window, what is pasted" },
 ];
 
 /// Installs what is missing when that needs no password, else names the packages and the command.
