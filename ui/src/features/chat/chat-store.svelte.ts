@@ -21,6 +21,9 @@ export class ChatStore {
   waiting: string | null = $state(null);
   sending = $state(false);
   history: ChatSummary[] | undefined = $state();
+  /** Small models write more often than a screen draws, and every change of a text is a new page. */
+  private readonly arrived = new Map<number, string>();
+  private frame = 0;
 
   readonly choice = $derived.by<ModelChoice | null>(() => {
     const chosen = this.chat ? this.chat.choice : (this.fresh.choice ?? live.settings?.choice ?? null);
@@ -44,12 +47,15 @@ export class ChatStore {
       return;
     }
     if (this.chat?.id === id) return;
+    this.arrived.clear();
     this.chat = undefined;
     await this.read(id);
   }
 
   async read(id: string): Promise<void> {
     const chat = await attempt(() => call("get_chat", { chat: id }));
+    // What has arrived is in it.
+    this.arrived.clear();
     if (chat) this.chat = chat;
     else if (this.chat?.id !== id) go("chat");
   }
@@ -140,9 +146,18 @@ export class ChatStore {
     if (changed && this.chat?.id === chat.id) this.chat = { ...changed, messages: this.chat.messages, current: this.chat.current, job: this.chat.job };
   }
 
+  /** Shows the text that came since the last frame. */
+  private write(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    for (const message of this.chat?.messages ?? []) message.text += this.arrived.get(message.id) ?? "";
+    this.arrived.clear();
+  }
+
   happened(id: string, event: ChatEvent): void {
     const chat = this.chat;
     if (!chat || chat.id !== id) return;
+    if (event.kind !== "text") this.write();
     const message = "message" in event ? chat.messages.find((one) => one.id === event.message) : undefined;
     switch (event.kind) {
       case "waiting":
@@ -153,7 +168,8 @@ export class ChatStore {
         if (message) message.model_name = event.model_name;
         break;
       case "text":
-        if (message) message.text += event.text;
+        this.arrived.set(event.message, (this.arrived.get(event.message) ?? "") + event.text);
+        this.frame ||= requestAnimationFrame(() => this.write());
         break;
       case "finished":
         if (message) {
