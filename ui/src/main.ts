@@ -1,5 +1,7 @@
 // Where the interface begins: styles, then the shell in the page's one element.
 
+import "./platform/tongue";
+
 import "./styles/tokens.css";
 import "./styles/page.css";
 
