@@ -29,6 +29,7 @@ pub(crate) async fn rpc(
 pub(crate) fn subscribe(app: AppHandle, held: State<'_, Held>, channel: Channel<Envelope>) {
     let mine = held.listening.fetch_add(1, Ordering::AcqRel) + 1;
     let stream = held.studio.events();
+    held.hand_over(Vec::new());
     std::thread::spawn(move || {
         while let Ok(next) = stream.next(Duration::from_millis(500)) {
             let newest = app.try_state::<Held>().map(|held| held.listening.load(Ordering::Acquire));

@@ -1,5 +1,7 @@
 //! Drops on the window, and what happens to work when it is closed.
 
+use std::sync::atomic::Ordering;
+
 use eyewright_protocol::{CloseChoice, DropEvent, Event};
 use tauri::menu::{Menu, MenuItem};
 use tauri::tray::TrayIconBuilder;
@@ -15,7 +17,9 @@ pub(crate) fn on_window_event(window: &Window, event: &WindowEvent) {
     let drop = |event| Event::Drop { event };
     match event {
         WindowEvent::CloseRequested { api, .. } => {
-            if let Some(run) = studio.running() {
+            // A page that never came cannot ask; then the run is saved at the end, as without a question.
+            let asks = held.listening.load(Ordering::Acquire) > 0;
+            if let Some(run) = studio.running().filter(|_| asks) {
                 api.prevent_close();
                 studio.tell(Event::CloseAsked { run: Some(run) });
             }
@@ -52,16 +56,33 @@ pub(crate) fn answer(app: &AppHandle, choice: CloseChoice) {
         }
         CloseChoice::KeepRunning => {
             let here = app.clone();
+            let shown = has_tray();
             let _ = app.run_on_main_thread(move || {
                 let Some(window) = here.get_webview_window(MAIN) else { return };
                 // A desktop without a tray keeps the window reachable in its task bar.
-                let hidden = add_tray(&here) && window.hide().is_ok();
+                let hidden = shown && add_tray(&here) && window.hide().is_ok();
                 if !hidden {
                     let _ = window.minimize();
                 }
             });
         }
     }
+}
+
+/// Whether somebody draws signs in a tray; on Linux many desktops have none.
+#[cfg(target_os = "linux")]
+fn has_tray() -> bool {
+    const BUS: &str = "org.freedesktop.DBus";
+    let asked = zbus::blocking::Connection::session().and_then(|bus| {
+        let watcher = "org.kde.StatusNotifierWatcher";
+        bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), "NameHasOwner", &watcher)
+    });
+    asked.and_then(|reply| reply.body().deserialize()).unwrap_or(false)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_tray() -> bool {
+    true
 }
 
 /// A sign in the tray that opens the window again or ends the program; `false` where there is no tray.

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("worker") {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "worker") {
         return if eyewright_app::work().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     eyewright_desktop::run()

@@ -119,10 +119,14 @@ export function watchIntake(): () => void {
     if (files.length > 0) {
       event.preventDefault();
       receive(await addFiles(files));
-    } else if (live.info?.door === "window" && !event.clipboardData?.getData("text/plain")) {
-      // WebKitGTK does not hand pictures to the page; the core reads the clipboard itself.
+    } else if (live.info?.door === "window") {
+      // WebKitGTK does not hand pictures to the page, and copied files only as names; the core reads the clipboard itself.
+      const text = event.clipboardData?.getData("text/plain") ?? "";
+      if (text !== "" && !/^(file:\/\/)?\//.test(text)) return;
+      event.preventDefault();
       const added = await attempt(() => call("paste_pictures"));
-      if (added) receive(added);
+      if (added && added.pictures.length + added.refused.length > 0) receive(added);
+      else if (text !== "") document.execCommand("insertText", false, text);
     }
   };
   const stopEvents = onEvent((event) => {

@@ -1,10 +1,11 @@
-//! The commands a developer types: `cargo xtask run`, `test`, `ci`, `tidy`, `codegen`.
+//! The commands a developer types: `cargo xtask run`, `test`, `ci` and the others of the list below.
 //!
 //! This file reads the command word and hands over; what a command does is in the file of its name.
 
 // The output of these commands is what they are for, and they never run inside the product.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer reads what this program prints")]
 
+mod bundle;
 mod ci;
 mod codegen;
 mod demo;
@@ -23,9 +24,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 const USAGE: &str = "\
-cargo xtask run [ARGS]     build Eyewright and show it in a browser; with ARGS, run the terminal program
+cargo xtask run [ARGS]     build Eyewright and open its window; with ARGS, run the terminal program
 cargo xtask test [FILTER]  install or name missing Debian packages, then run the test suites
 cargo xtask ci             format, tidy, lints, documentation and tests: what must pass before a change is merged
+cargo xtask bundle         make a Debian package of both programs with every back end; `appimage` makes one of those
 cargo xtask interop        export tiny models in every form and open them with transformers, PEFT and llama.cpp
 cargo xtask demo           pretrain, ask, finetune, ask: the whole story on a CPU in three minutes
 cargo xtask demo-model     make the bundled demo model from nothing; --toy, --device D, --print
@@ -49,6 +51,7 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
         ["run", args @ ..] => run::run(&workspace::root()?, args),
         ["test"] => test::test(&workspace::root()?, None),
         ["test", filter] if !filter.starts_with('-') => test::test(&workspace::root()?, Some(filter)),
+        ["bundle", formats @ ..] => bundle::bundle(&workspace::root()?, formats),
         ["demo"] => demo::demo(&workspace::root()?),
         ["demo-model", args @ ..] => demo_model::demo_model(&workspace::root()?, args),
         ["ci"] => ci::ci(&workspace::root()?),

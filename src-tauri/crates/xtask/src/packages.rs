@@ -1,6 +1,6 @@
 //! Which Debian packages does this checkout need, and how do they get there?
 //!
-//! The list is [`PACKAGES`] and nowhere else. Nothing here knows what the packages are used for at run time.
+//! The lists are [`FOR_BUILDS`] and [`FOR_CHECKS`], and nowhere else. Nothing here knows what the packages are used for at run time.
 
 use std::env;
 use std::path::Path;
@@ -17,18 +17,12 @@ struct DebianPackage {
     needed_for: &'static str,
 }
 
-/// Everything beyond the Rust toolchain and a C linker.
+/// What building and showing the window takes beyond the Rust toolchain and a C linker.
 ///
 /// The CUDA and Vulkan back ends open their drivers at run time, so they add nothing here.
-const PACKAGES: &[DebianPackage] = &[
-    DebianPackage {
-        name: "git",
-        program: Some("git"),
-        needed_for: "`cargo xtask tidy`, which lists the tree with it",
-    },
+const FOR_BUILDS: &[DebianPackage] = &[
     DebianPackage { name: "nodejs", program: Some("node"), needed_for: "the interface under ui/" },
     DebianPackage { name: "npm", program: Some("npm"), needed_for: "the interface under ui/" },
-    DebianPackage { name: "chromium", program: Some("chromium"), needed_for: "tests/ui, a real browser" },
     DebianPackage { name: "libwebkit2gtk-4.1-dev", program: None, needed_for: "the window" },
     DebianPackage { name: "libdbus-1-dev", program: None, needed_for: "the window" },
     DebianPackage {
@@ -36,6 +30,16 @@ const PACKAGES: &[DebianPackage] = &[
         program: None,
         needed_for: "the window's sign in the tray",
     },
+];
+
+/// What the checks take besides.
+const FOR_CHECKS: &[DebianPackage] = &[
+    DebianPackage {
+        name: "git",
+        program: Some("git"),
+        needed_for: "`cargo xtask tidy`, which lists the tree with it",
+    },
+    DebianPackage { name: "chromium", program: Some("chromium"), needed_for: "tests/ui, a real browser" },
     DebianPackage {
         name: "webkit2gtk-driver",
         program: Some("WebKitWebDriver"),
@@ -46,12 +50,27 @@ const PACKAGES: &[DebianPackage] = &[
         program: Some("Xvfb"),
         needed_for: "tests/window, a display without a screen",
     },
+    DebianPackage {
+        name: "dbus-daemon",
+        program: Some("dbus-daemon"),
+        needed_for: "tests/window, a session for the window",
+    },
     DebianPackage { name: "xclip", program: Some("xclip"), needed_for: "tests/window, what is pasted" },
 ];
 
-/// Installs what is missing when that needs no password, else names the packages and the command.
+/// Installs or names what building and showing the window lacks.
+pub(crate) fn ensure_builds() -> Result<()> {
+    ensure_all(FOR_BUILDS.iter())
+}
+
+/// Installs or names what the checks lack, and what building lacks.
 pub(crate) fn ensure() -> Result<()> {
-    let missing: Vec<_> = PACKAGES.iter().filter(|package| !is_there(package)).collect();
+    ensure_all(FOR_BUILDS.iter().chain(FOR_CHECKS))
+}
+
+/// Installs what is missing when that needs no password, else names the packages and the command.
+fn ensure_all(packages: impl Iterator<Item = &'static DebianPackage>) -> Result<()> {
+    let missing: Vec<_> = packages.filter(|package| !is_there(package)).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! How does `cargo xtask run` start Eyewright?
 //!
-//! Without arguments it shows the interface in a browser, for which it builds the interface; with arguments it is the
-//! terminal program.
+//! Without arguments it opens the window, or shows the interface in a browser where there is no screen; with arguments
+//! it is the terminal program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,31 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{step, ui};
+use crate::{packages, step, ui};
 
-/// What is started when nothing is said.
+/// The program with the window.
+const WINDOW: &str = "eyewright-desktop";
+/// The program of the terminal.
+const TERMINAL: &str = "eyewright";
+/// The same interface where there is no screen.
 const INTERFACE: &[&str] = &["serve", "--ui"];
 
 /// Builds the program and starts it. Ends with the program's own exit code.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<ExitCode> {
-    let args = if args.is_empty() { INTERFACE } else { args };
-    if shows_interface(args) && !ui::build(root)? {
+    let window = args.is_empty() && has_screen();
+    let without_screen = args.is_empty() && !window;
+    let args = if without_screen { INTERFACE } else { args };
+    if window || without_screen {
+        packages::ensure_builds()?;
+    }
+    if (window || shows_interface(args)) && !ui::build(root)? {
         return Ok(ExitCode::FAILURE);
     }
-    let program = built(root)?;
+    let program = if window { build(root, WINDOW)? } else { built(root)? };
+    if without_screen {
+        println!("\nThere is no screen for a window here (neither DISPLAY nor WAYLAND_DISPLAY is set).");
+        println!("Open the address below in a browser; it goes on until Ctrl-C.\n");
+    }
     // Standard input stays ours here: this is the one command that talks with a person.
     let status = Command::new(&program)
         .args(args)
@@ -31,26 +44,32 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
+/// Elsewhere than on Linux a session has a screen.
+fn has_screen() -> bool {
+    let named = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || named("DISPLAY") || named("WAYLAND_DISPLAY")
+}
+
 /// Whether the built interface will be asked for.
 fn shows_interface(args: &[&str]) -> bool {
     args.first() == Some(&"serve") && args.contains(&"--ui")
 }
 
-/// Builds the program and says where it is.
+/// Builds the terminal program and says where it is.
 pub(crate) fn built(root: &Path) -> Result<PathBuf> {
-    // The same selection of packages as the tests, so that both share one build of every dependency.
-    if !step::succeeds(&mut step::cargo(root, &["build", "--workspace", "--bin", "eyewright"]))? {
-        bail!("the program does not compile");
-    }
-    program()
+    build(root, TERMINAL)
 }
 
-/// The built program lies beside us: same profile, same target folder.
-fn program() -> Result<PathBuf> {
+fn build(root: &Path, name: &str) -> Result<PathBuf> {
+    // The same selection of packages as the tests, so that both share one build of every dependency.
+    if !step::succeeds(&mut step::cargo(root, &["build", "--workspace", "--bin", name]))? {
+        bail!("the program does not compile");
+    }
+    // It lies beside us: same profile, same target folder.
     let own = std::env::current_exe().context("the path of xtask itself cannot be read")?;
-    let mut name = OsString::from("eyewright");
-    name.push(std::env::consts::EXE_SUFFIX);
-    Ok(own.with_file_name(name))
+    let mut file = OsString::from(name);
+    file.push(std::env::consts::EXE_SUFFIX);
+    Ok(own.with_file_name(file))
 }
 
 #[cfg(test)]

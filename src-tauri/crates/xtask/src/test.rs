@@ -50,6 +50,14 @@ pub(crate) fn test(root: &Path, filter: Option<&str>) -> Result<ExitCode> {
 /// Runs unit and integration tests, then the examples in the documentation. Nothing stops at a first failure.
 pub(crate) fn suites(root: &Path, filter: Option<&str>) -> Result<Tally> {
     let mut tally = Tally::default();
+    // tests/window shows it.
+    if ui::is_there(root) && (filter.is_none() || !ui::is_built(root)) {
+        let built = ui::build(root).unwrap_or_else(|error| {
+            println!("the interface cannot be built: {error:#}");
+            false
+        });
+        tally.failed += u64::from(!built);
+    }
     for mut args in commands(has_nextest(root)) {
         args.extend(filter);
         tally.add(suite(&mut step::cargo(root, &args))?);

@@ -102,7 +102,8 @@ pub fn bundled_models() -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> =
         std::env::var_os("EYEWRIGHT_MODELS").map(PathBuf::from).into_iter().collect();
     for above in above_program() {
-        places.extend(["models", "lib/eyewright/models", "Resources/models"].map(|below| above.join(below)));
+        // A checkout or Windows; a Debian package; an application of macOS.
+        places.extend(["models", "lib/Eyewright/models", "Resources/models"].map(|below| above.join(below)));
     }
     places.retain(|place| place.join("demo").is_dir());
     places

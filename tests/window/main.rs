@@ -1,0 +1,258 @@
+//! The real window on a screen of its own: it starts, takes what is dropped and pasted, survives its computing
+//! process, and asks before it closes on work.
+//!
+//! WebKitWebDriver clicks and reads; drops come over XDND, as from a file manager, and the closing button's message
+//! from the X server, as from a window manager. Nothing of the program is replaced.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test")]
+
+mod display;
+mod drag;
+mod driver;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use display::{Display, processes_below};
+use drag::Drag;
+use driver::Driver;
+use serde_json::json;
+use x11rb::protocol::xproto::Window;
+
+const PRESET: &str = r#"
+summary = "Tiny, for tests"
+licence = "MIT OR Apache-2.0"
+sources = []
+[llm]
+packing = "internlm2"
+hidden = 32
+layers = 2
+heads = 4
+kv_heads = 2
+head_dim = 8
+intermediate = 40
+vocab = 372
+[tower]
+hidden = 16
+layers = 3
+heads = 2
+intermediate = 24
+image_side = 28
+patch_side = 7
+[values]
+model.llm = "LLM"
+model.tower = "TOWER"
+data.template = "internlm2_chat"
+data.window = 512
+model.quantisation = "none"
+train.activation_checkpointing = false
+evaluation.max_new_tokens = 8
+"#;
+
+/// A window with a library of its own. Fields fall in this order: the page, then the screen, then the files.
+struct Desk {
+    driver: Driver,
+    display: Display,
+    home: tempfile::TempDir,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+fn picture(name: &str) -> PathBuf {
+    root().join("tests/fixtures/images").join(name)
+}
+
+impl Drop for Desk {
+    /// What was on the page when a test failed lies beside the build, for people.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let test = std::thread::current().name().unwrap_or("window").to_owned();
+            let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.png"));
+            self.driver.picture(&file);
+            eprintln!("the page as it was: {}", file.display());
+        }
+    }
+}
+
+impl Desk {
+    fn open() -> Self {
+        assert!(root().join("ui/dist/index.html").is_file(), "build the interface: `npm run build` in ui/");
+        let home = tempfile::tempdir().unwrap();
+        let display = Display::open();
+        let driver = Driver::start(&display, home.path());
+        let desk = Self { driver, display, home };
+        desk.driver.until("the page is there", "document.querySelector('nav, main') !== null", json!([]));
+        desk
+    }
+
+    fn window(&self) -> Window {
+        self.display.window().expect("the window is on the screen")
+    }
+
+    /// Puts the smallest model with eyes on the list and gives its id.
+    fn add_model(&self) -> String {
+        let tiny = root().join("tests/golden/models/llava_xtuner");
+        let paths = json!({ "model": tiny.join("llm"), "visual_encoder": tiny.join("clip"), "llava": tiny.join("llava") });
+        let made = self.driver.core("add_model", json!({ "paths": paths, "name": "tiny" }));
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A run of the tiniest network that nobody will see end.
+    fn start_long_run(&self) {
+        let home = self.home.path();
+        let tiny = root().join("tests/golden/models/llava_xtuner");
+        let preset = PRESET
+            .replace("LLM", &tiny.join("llm").display().to_string())
+            .replace("TOWER", &tiny.join("clip").display().to_string());
+        std::fs::create_dir_all(home.join("presets")).unwrap();
+        std::fs::write(home.join("presets/tiny.toml"), preset).unwrap();
+        let rows: Vec<_> = (0..12)
+            .map(|row| {
+                json!({ "id": row, "image": "odd.png", "conversations": [
+                    { "from": "human", "value": "<image>\nWhat is this?" }, { "from": "gpt", "value": "a circle" },
+                ] })
+            })
+            .collect();
+        let data = home.join("rows.json");
+        std::fs::write(&data, json!(rows).to_string()).unwrap();
+        let values = json!({
+            "data.json": data, "data.image_folder": root().join("tests/fixtures/images"),
+            "train.max_steps": "100000", "train.batch": "2",
+        });
+        let draft = json!({ "recipe": "pretrain", "preset": "tiny", "values": values, "name": "long" });
+        let runs = self.driver.core("start_run", json!({ "drafts": [draft], "queue": false }));
+        let run = runs[0]["id"].as_str().unwrap().to_owned();
+        self.driver.value("location.hash = arguments[0]", json!([format!("#/runs/{run}")]));
+    }
+
+    /// Pictures that wait in the composer.
+    fn until_pending(&self, count: usize) {
+        let list =
+            "document.querySelectorAll('.composer [aria-label=\"Pictures of the question\"] li').length";
+        self.driver.until("pictures in the composer", &format!("{list} === arguments[0]"), json!([count]));
+    }
+
+    fn worker(&self) -> Option<u32> {
+        processes_below(self.driver.process(), "worker").first().copied()
+    }
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn pictures_come_by_drop_and_by_paste_and_are_answered() {
+    let desk = Desk::open();
+    let page = &desk.driver;
+    page.until_said("Home");
+    assert_eq!(page.core("app_info", json!({}))["door"], "window");
+    desk.add_model();
+    // Of the framework, the page has nothing but our two commands.
+    let refused = page.value("Object.isFrozen(Object.prototype)", json!([]));
+    assert_eq!(refused, true);
+
+    let window = desk.window();
+    let files = [picture("chroma_420.jpg"), picture("odd.png")];
+    let drag = Drag::begin(&desk.display, window, &files, (600, 400));
+    assert!(drag.is_wanted(), "files above the window are wanted");
+    page.until_said("Drop pictures to ask about them");
+    drag.drop_here();
+    desk.until_pending(2);
+    page.until("the overlay is gone", "!document.body.innerText.includes('Drop pictures to ask')", json!([]));
+    let shown = "[...document.querySelectorAll('.composer img')].every((one) => one.naturalWidth > 1)";
+    page.until("thumbnails are drawn", shown, json!([]));
+
+    let drag = Drag::begin(&desk.display, window, &files[..1], (600, 400));
+    assert!(drag.is_wanted());
+    page.until_said("Drop pictures to ask about them");
+    drag.leave();
+    page.until(
+        "a drag that leaves is forgotten",
+        "!document.body.innerText.includes('Drop pictures to ask')",
+        json!([]),
+    );
+
+    // A picture from a program for screenshots, then a file from a file manager.
+    let question = "//textarea[@aria-label='Your question']";
+    let list = desk.home.path().join("copied");
+    std::fs::write(&list, format!("file://{}\r\n", picture("grey.jpg").display())).unwrap();
+    for (count, kind, file) in [(3, "image/png", picture("rgba.png")), (4, "text/uri-list", list)] {
+        let _clipboard = desk.display.copy(kind, &file);
+        page.type_into(question, "\u{e009}v\u{e009}");
+        desk.until_pending(count);
+    }
+
+    page.type_into(question, "What is this?\u{e007}");
+    page.until_said("tokens/s");
+}
+
+#[test]
+fn a_killed_worker_is_told_within_three_seconds_and_comes_back() {
+    let desk = Desk::open();
+    let page = &desk.driver;
+    let model = desk.add_model();
+    for _ in 0..3 {
+        page.core("load_model", json!({ "choice": { "model": model } }));
+        until("a process computes", || desk.worker().is_some());
+        let worker = desk.worker().unwrap();
+        page.until("the model is loaded", "true", json!([]));
+        assert!(Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap().success());
+        let told = page.until_said("The process that computes ended");
+        assert!(told < Duration::from_secs(3), "{told:?}");
+        page.press("Start it again");
+        page.until(
+            "the message is gone",
+            "!document.body.innerText.includes('The process that computes ended')",
+            json!([]),
+        );
+    }
+    assert!(desk.display.is_shown(desk.window()));
+}
+
+#[test]
+fn closing_on_a_run_asks_and_a_second_start_brings_the_window_back() {
+    let desk = Desk::open();
+    let page = &desk.driver;
+    let window = desk.window();
+    desk.start_long_run();
+    page.until_said("of 100,000");
+
+    desk.display.press_close(window);
+    page.until_said("Work is going on");
+    page.press("Stay here");
+    page.until("the question is gone", "!document.body.innerText.includes('Work is going on')", json!([]));
+    assert!(desk.display.is_shown(window));
+
+    desk.display.press_close(window);
+    page.until_said("Work is going on");
+    page.press("Keep running in the background");
+    // This screen has no tray, so the window must not vanish where nothing brings it back.
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(desk.worker().is_some(), "the run goes on");
+
+    let mut second = Command::new(env!("CARGO_BIN_EXE_eyewright-desktop"));
+    desk.display.dress(&mut second, desk.home.path());
+    let ended = second.arg(picture("odd.png")).status().unwrap();
+    assert!(ended.success(), "a second start hands over and ends");
+    until("the first window is in front", || desk.display.is_shown(window));
+    // What the second start was given is in the first window.
+    desk.until_pending(1);
+
+    let worker = desk.worker().unwrap();
+    desk.display.press_close(window);
+    page.until_said("Work is going on");
+    page.press("Stop and save");
+    until("the window closes", || !desk.display.is_shown(window));
+    until("the worker ends", || !Path::new(&format!("/proc/{worker}")).exists());
+    let run = std::fs::read_dir(desk.home.path().join("runs")).unwrap().flatten().next().unwrap().path();
+    let checkpoints = std::fs::read_dir(run.join("checkpoints")).unwrap().count();
+    assert!(checkpoints > 0, "what was learnt is saved");
+}
