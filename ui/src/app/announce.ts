@@ -1,13 +1,22 @@
-// Says when a run ends or long work fails, wherever the user is.
+// Says when a run ends or a data set is drawn, wherever the user is.
 
+import type { JobInfo } from "../bindings/protocol";
 import { onEvent } from "./live.svelte";
 import { live } from "./live.svelte";
 import { m } from "./language.svelte";
-import { tell } from "./notices.svelte";
+import { tell, tellError } from "./notices.svelte";
 import { go, route } from "./route.svelte";
 
-export function announceRuns(): () => void {
+function announceDrawn({ outcome, error }: JobInfo): void {
+  if (outcome?.kind === "drawn") {
+    const { id, name } = outcome.dataset;
+    tell({ tone: "good", text: m().datasets.drawn(name), action: { label: m().shell.seeRun, run: () => go("datasets", id) } });
+  } else if (error) tellError(error);
+}
+
+export function announceEnds(): () => void {
   return onEvent((event) => {
+    if (event.kind === "job" && event.job.kind === "draw") return announceDrawn(event.job);
     if (event.kind !== "train") return;
     const { run, event: what } = event;
     if (what.kind !== "finished" && what.kind !== "failed") return;
@@ -15,6 +24,6 @@ export function announceRuns(): () => void {
     const name = live.runs?.find((one) => one.id === run)?.name ?? run;
     const action = { label: m().shell.seeRun, run: () => go("runs", run) };
     if (what.kind === "finished") tell({ tone: "good", text: m().shell.runFinished(name), action });
-    else tell({ tone: "bad", text: m().shell.runFailed(name), hint: what.error.message, action });
+    else tell({ tone: "bad", text: m().shell.runFailed(name), error: what.error, action });
   });
 }

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 
+import bindings from "../bindings/protocol.ts?raw";
 import { en } from "../messages/en";
 import { zh } from "../messages/zh";
 import { ago, baseName, bytes, clock, parameters, short } from "./format";
@@ -57,8 +58,8 @@ function texts(node: unknown, place: string, found: Map<string, unknown>): Map<s
 
 test("both languages have the same texts, none empty, and Chinese is Chinese", () => {
   const [english, chinese] = [texts(en, "", new Map()), texts(zh, "", new Map())];
-  // English has no advice of its own: it comes with the plan.
-  const own = (keys: Iterable<string>) => [...keys].filter((key) => !key.startsWith(".plan.advice")).sort();
+  // English has no advice and no summaries of its own: they come with the plan.
+  const own = (keys: Iterable<string>) => [...keys].filter((key) => !/^\.plan\.(advice|summary)/.test(key)).sort();
   expect(own(chinese.keys())).toEqual(own(english.keys()));
   for (const [place, text] of [...english, ...chinese]) if (typeof text === "string") expect(text.trim(), place).not.toBe("");
   const same = [...english].filter(([place, text]) => typeof text === "string" && chinese.get(place) === text).map(([place]) => place);
@@ -69,4 +70,11 @@ test("both languages have the same texts, none empty, and Chinese is Chinese", (
 test("every key of a plan has a name in both languages and advice in Chinese", () => {
   expect(Object.keys(zh.plan.label).sort()).toEqual(Object.keys(en.plan.label).sort());
   expect(Object.keys(zh.plan.advice).sort()).toEqual(Object.keys(en.plan.label).sort());
+});
+
+test.each(["ErrorCode", "RowFault"])("every %s of the core has words in both languages", (type) => {
+  const declared = new RegExp(`export type ${type} = (.*);`).exec(bindings)?.[1] ?? "";
+  const codes = [...declared.matchAll(/"(\w+)"/g)].map((found) => found[1]);
+  expect(codes.length).toBeGreaterThan(5);
+  for (const words of [en, zh]) expect(Object.keys(type === "ErrorCode" ? words.errors : words.datasets.problems).sort()).toEqual(codes.sort());
 });

@@ -22,7 +22,7 @@ export const intake = $state<Intake>({ over: false, pending: 0, pictures: [] });
 /** Hands added pictures to the chat and says what was left out. */
 export function receive(added: AddedPictures): void {
   for (const refused of added.refused) {
-    tell({ tone: "bad", text: `${refused.name}: ${refused.error.message}`, hint: refused.error.hint ?? undefined, code: refused.error.code });
+    tell({ tone: "bad", text: refused.name, error: refused.error });
   }
   if (added.pictures.length === 0) return;
   intake.pictures.push(...added.pictures);

@@ -8,9 +8,10 @@ import { toErrorBody } from "../platform";
 export interface Notice {
   id: number;
   tone: "good" | "bad" | "info";
-  text: string;
-  hint?: string | undefined;
-  code?: ErrorBody["code"] | undefined;
+  /** What was done, or what failed. */
+  text?: string | undefined;
+  /** Why. */
+  error?: ErrorBody | undefined;
   action?: { label: string; run: () => void } | undefined;
 }
 
@@ -28,7 +29,7 @@ export function dismiss(id: number): void {
 
 export function tell(notice: Omit<Notice, "id">): number {
   const id = next++;
-  const same = (old: Notice) => old.text === notice.text && old.tone === notice.tone;
+  const same = (old: Notice) => old.text === notice.text && old.tone === notice.tone && old.error?.message === notice.error?.message;
   // Whoever tells something inside an effect must not be run again by it.
   untrack(() => (state.notices = [...state.notices.filter((old) => !same(old)).slice(-3), { ...notice, id }]));
   // A failure stays until it is read.
@@ -38,9 +39,8 @@ export function tell(notice: Omit<Notice, "id">): number {
 
 /** Shows why something failed; what was cancelled on request is no failure. */
 export function tellError(thrown: unknown): void {
-  const body = toErrorBody(thrown);
-  if (body.code === "cancelled") return;
-  tell({ tone: "bad", text: body.message, hint: body.hint ?? undefined, code: body.code });
+  const error = toErrorBody(thrown);
+  if (error.code !== "cancelled") tell({ tone: "bad", error });
 }
 
 /** Runs something and shows its failure. */

@@ -160,6 +160,16 @@ keep_awake?: boolean | null,
 interface?: { [key in string]: string } | null,
 };
 
+/** What a change left. */
+export type ChangedRows = {
+/** The data set as it is now. */
+dataset: DatasetSummary,
+/** The row that was changed, taken out or brought back. */
+row: number,
+/** Changes of this session that can be taken back. */
+changes: number,
+};
+
 /** A whole chat. */
 export type Chat = {
 /** Its id. */
@@ -354,6 +364,8 @@ dataset: DatasetId,
 export type DatasetRow = {
 /** Its number in the file, from 0. */
 number: number,
+/** What the file contained when the row was read. */
+version: string,
 /** Its `id`. */
 id: string | null,
 /** Its pictures. */
@@ -378,6 +390,8 @@ image_folder: string,
 rows: number | null,
 /** Whether its files are in the library folder. */
 in_library: boolean,
+/** Questions about pictures that no row shows; only where Eyewright drew it. */
+held_out: Array<HeldOutQuestion>,
 /** When it was added or last changed, in milliseconds since 1970. */
 changed: number,
 /** The doctor's last findings in numbers. */
@@ -400,6 +414,16 @@ export type DeleteModel = {
 model: ModelId,
 /** Also its files, which is done only inside the library folder. */
 files: boolean,
+};
+
+/** Takes a row out. */
+export type DeleteRow = {
+/** The data set. */
+dataset: DatasetId,
+/** The row's number. */
+row: number,
+/** The row's `version`, which the file must still have; otherwise the answer is `conflict`. */
+version: string,
 };
 
 /** Deletes a run. */
@@ -426,14 +450,12 @@ chosen: boolean,
 
 /** One kind of finding. */
 export type DoctorFinding = {
-/** Its name, such as `missing_picture`. */
-problem: string,
+/** What is wrong. */
+problem: RowFault,
 /** How bad. */
 severity: Severity,
-/** In words. */
+/** The first row's fault in words. */
 message: string,
-/** What to do. */
-fix: string,
 /** How many rows. */
 count: number,
 /** The first rows, at most 100. */
@@ -488,6 +510,18 @@ text: string,
 pictures: Array<number>,
 };
 
+/** Corrects a row. */
+export type EditRow = {
+/** The data set. */
+dataset: DatasetId,
+/** The row's number. */
+row: number,
+/** The row's `version`, which the file must still have; otherwise the answer is `conflict`. */
+version: string,
+/** What is said, one text for each turn. */
+texts: Array<string>,
+};
+
 /** An event with its place in the sequence. A gap means that events were lost and lists should be read again. */
 export type Envelope = {
 /** Counts up from 1. */
@@ -507,7 +541,7 @@ hint: string | null,
 };
 
 /** What the interface may act on. A new code is added only when it does something different with it. */
-export type ErrorCode = "bad_request" | "unknown_command" | "not_found" | "already_exists" | "file" | "damaged" | "does_not_fit" | "no_eyes" | "context_full" | "device" | "out_of_memory" | "disk_full" | "network" | "busy" | "cancelled" | "worker_stopped" | "not_here" | "unsupported" | "not_ready" | "internal";
+export type ErrorCode = "bad_request" | "unknown_command" | "not_found" | "already_exists" | "conflict" | "file" | "damaged" | "does_not_fit" | "no_eyes" | "context_full" | "device" | "out_of_memory" | "disk_full" | "not_finite" | "network" | "busy" | "cancelled" | "worker_stopped" | "not_here" | "unsupported" | "not_ready" | "internal";
 
 /** Anything that happens. */
 export type Event = { "kind": "chat",
@@ -680,6 +714,14 @@ notes: Array<string>,
 dtype: string,
 };
 
+/** A question about a picture that no row shows: what before and after are compared with. */
+export type HeldOutQuestion = {
+/** The picture's file. */
+picture: string,
+/** What is asked. */
+question: string,
+};
+
 /** Looks at files before they are on the list. */
 export type InspectPaths = {
 /** Where they are. */
@@ -713,7 +755,7 @@ subject: string | null,
 };
 
 /** What a job does. */
-export type JobKind = "load" | "chat" | "train" | "estimate" | "export" | "download" | "check" | "split";
+export type JobKind = "load" | "chat" | "train" | "estimate" | "export" | "download" | "check" | "split" | "draw";
 
 /** What a finished job made. */
 export type JobOutcome = { "kind": "loaded",
@@ -728,7 +770,9 @@ estimate: RunEstimate, } | { "kind": "checked",
 /** The findings. */
 report: DoctorReport, } | { "kind": "split",
 /** The two new ones. */
-result: SplitResult, } | { "kind": "done" };
+result: SplitResult, } | { "kind": "drawn",
+/** The new one. */
+dataset: DatasetSummary, } | { "kind": "done" };
 
 /** Which job. */
 export type JobRef = {
@@ -836,6 +880,14 @@ text: string,
 file: string,
 /** Whether something stands before it. */
 cut: boolean,
+};
+
+/** Draws a data set into the library. */
+export type MakeDemoDataset = {
+/** Its name. */
+name: string,
+/** How many pictures; 1,000 if absent, at most 100,000. */
+rows?: number | null,
 };
 
 /** The forecast beside the device. */
@@ -1240,18 +1292,23 @@ run: RunId,
 name: string,
 };
 
+/** What can be wrong with a row. The interface has words for each, and what to do about it. */
+export type RowFault = "form" | "no_conversation" | "role" | "order" | "empty_answer" | "missing_picture" | "damaged_picture" | "outside_folder" | "image_marks" | "nothing_to_learn" | "other";
+
 /** A page of rows. */
 export type RowPage = {
 /** The rows. */
 rows: Array<DatasetRow>,
 /** Rows that match in all; absent when the search was cut short. */
 total: number | null,
+/** Changes of this session that can be taken back. */
+changes: number,
 };
 
 /** What is wrong with a row. */
 export type RowProblem = {
-/** Its name. */
-problem: string,
+/** What it is. */
+problem: RowFault,
 /** How bad. */
 severity: Severity,
 /** In words. */
@@ -1757,6 +1814,8 @@ export type Commands = {
   add_dataset: { request: AddDataset; reply: DatasetSummary };
   /** An empty one. */
   create_dataset: { request: CreateDataset; reply: DatasetSummary };
+  /** Draws a data set of everyday things to train the demo on; a job of kind `draw`. */
+  make_demo_dataset: { request: MakeDemoDataset; reply: JobInfo };
   /** One data set. */
   get_dataset: { request: DatasetRef; reply: DatasetSummary };
   /** A new name. */
@@ -1765,6 +1824,12 @@ export type Commands = {
   delete_dataset: { request: DeleteDataset; reply: Nothing };
   /** A page of rows with their pictures. */
   list_rows: { request: ListRows; reply: RowPage };
+  /** Corrects what is said in a row, in the data set's own file. */
+  edit_row: { request: EditRow; reply: ChangedRows };
+  /** Takes a row out of the data set's own file. */
+  delete_row: { request: DeleteRow; reply: ChangedRows };
+  /** Takes the newest of this session's changes to a data set back. */
+  undo_row_change: { request: DatasetRef; reply: ChangedRows };
   /** Checks every row; a job of kind `check`. */
   check_dataset: { request: CheckDataset; reply: JobInfo };
   /** What the last check found. */

@@ -20,6 +20,7 @@ export const icons = {
   edit: "M4 16l.8-3.6L13 4.2l2.8 2.8-8.2 8.2zM11.5 5.7l2.8 2.8",
   trash: "M4 6h12M8 6V4h4v2M5.5 6l.7 10.5h7.6L14.5 6M8.5 9v5M11.5 9v5",
   redo: "M15.5 8A6 6 0 1 0 16 11.5M16 4v4h-4",
+  undo: "M4.5 8A6 6 0 1 1 4 11.5M4 4v4h4",
   stop: "M6 6h8v8H6z",
   play: "M6.5 4.5v11l9-5.5z",
   send: "M10 16V4.5M5 9.5l5-5 5 5",

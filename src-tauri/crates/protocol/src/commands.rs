@@ -121,6 +121,8 @@ macro_rules! for_each_command {
             add_dataset(AddDataset) -> DatasetSummary,
             /// An empty one.
             create_dataset(CreateDataset) -> DatasetSummary,
+            /// Draws a data set of everyday things to train the demo on; a job of kind `draw`.
+            make_demo_dataset(MakeDemoDataset) -> JobInfo,
             /// One data set.
             get_dataset(DatasetRef) -> DatasetSummary,
             /// A new name.
@@ -129,6 +131,12 @@ macro_rules! for_each_command {
             delete_dataset(DeleteDataset) -> Nothing,
             /// A page of rows with their pictures.
             list_rows(ListRows) -> RowPage,
+            /// Corrects what is said in a row, in the data set's own file.
+            edit_row(EditRow) -> ChangedRows,
+            /// Takes a row out of the data set's own file.
+            delete_row(DeleteRow) -> ChangedRows,
+            /// Takes the newest of this session's changes to a data set back.
+            undo_row_change(DatasetRef) -> ChangedRows,
             /// Checks every row; a job of kind `check`.
             check_dataset(CheckDataset) -> JobInfo,
             /// What the last check found.

@@ -13,6 +13,32 @@ words! {
         System,
     }
 
+    /// What can be wrong with a row. The interface has words for each, and what to do about it.
+    RowFault {
+        /// It is not of the form of a row.
+        Form,
+        /// It has no conversation.
+        NoConversation,
+        /// Somebody else than `human` and `gpt` speaks.
+        Role,
+        /// Question and answer do not take turns.
+        Order,
+        /// An answer without text.
+        EmptyAnswer,
+        /// The picture is not there.
+        MissingPicture,
+        /// The picture cannot be read.
+        DamagedPicture,
+        /// The picture's name leads out of the image folder.
+        OutsideFolder,
+        /// Pictures and their marks in the text do not match.
+        ImageMarks,
+        /// Nothing in it can be learned.
+        NothingToLearn,
+        /// Something else.
+        Other,
+    }
+
     /// How bad a finding is.
     Severity {
         /// The row cannot be trained on.
@@ -41,6 +67,14 @@ request! {
         pub name: String,
     }
 
+    /// Draws a data set into the library.
+    MakeDemoDataset {
+        /// Its name.
+        pub name: String,
+        /// How many pictures; 1,000 if absent, at most 100,000.
+        pub rows: Option<u32>,
+    }
+
     /// Which data set.
     DatasetRef {
         /// Its id.
@@ -67,6 +101,28 @@ request! {
         pub search: Option<String>,
         /// Only rows with findings.
         pub problems_only: Option<bool>,
+    }
+
+    /// Corrects a row.
+    EditRow {
+        /// The data set.
+        pub dataset: DatasetId,
+        /// The row's number.
+        pub row: u64,
+        /// The row's `version`, which the file must still have; otherwise the answer is `conflict`.
+        pub version: String,
+        /// What is said, one text for each turn.
+        pub texts: Vec<String>,
+    }
+
+    /// Takes a row out.
+    DeleteRow {
+        /// The data set.
+        pub dataset: DatasetId,
+        /// The row's number.
+        pub row: u64,
+        /// The row's `version`, which the file must still have; otherwise the answer is `conflict`.
+        pub version: String,
     }
 
     /// Takes a data set off the list.
@@ -111,12 +167,22 @@ reply! {
         pub rows: Option<u64>,
         /// Whether its files are in the library folder.
         pub in_library: bool,
+        /// Questions about pictures that no row shows; only where Eyewright drew it.
+        pub held_out: Vec<HeldOutQuestion>,
         /// When it was added or last changed, in milliseconds since 1970.
         pub changed: u64,
         /// The doctor's last findings in numbers.
         pub health: Option<DatasetHealth>,
         /// Why it cannot be read.
         pub fault: Option<String>,
+    }
+
+    /// A question about a picture that no row shows: what before and after are compared with.
+    HeldOutQuestion {
+        /// The picture's file.
+        pub picture: String,
+        /// What is asked.
+        pub question: String,
     }
 
     /// The doctor's verdict in numbers.
@@ -149,14 +215,12 @@ reply! {
 
     /// One kind of finding.
     DoctorFinding {
-        /// Its name, such as `missing_picture`.
-        pub problem: String,
+        /// What is wrong.
+        pub problem: RowFault,
         /// How bad.
         pub severity: Severity,
-        /// In words.
+        /// The first row's fault in words.
         pub message: String,
-        /// What to do.
-        pub fix: String,
         /// How many rows.
         pub count: u64,
         /// The first rows, at most 100.
@@ -169,12 +233,26 @@ reply! {
         pub rows: Vec<DatasetRow>,
         /// Rows that match in all; absent when the search was cut short.
         pub total: Option<u64>,
+        /// Changes of this session that can be taken back.
+        pub changes: u32,
+    }
+
+    /// What a change left.
+    ChangedRows {
+        /// The data set as it is now.
+        pub dataset: DatasetSummary,
+        /// The row that was changed, taken out or brought back.
+        pub row: u64,
+        /// Changes of this session that can be taken back.
+        pub changes: u32,
     }
 
     /// A row.
     DatasetRow {
         /// Its number in the file, from 0.
         pub number: u64,
+        /// What the file contained when the row was read.
+        pub version: String,
         /// Its `id`.
         pub id: Option<String>,
         /// Its pictures.
@@ -195,8 +273,8 @@ reply! {
 
     /// What is wrong with a row.
     RowProblem {
-        /// Its name.
-        pub problem: String,
+        /// What it is.
+        pub problem: RowFault,
         /// How bad.
         pub severity: Severity,
         /// In words.

@@ -11,6 +11,8 @@ words! {
         NotFound,
         /// The name is taken.
         AlreadyExists,
+        /// What is to be changed is no longer what was read: somebody else changed it meanwhile.
+        Conflict,
         /// A file cannot be read or written.
         File,
         /// A file's content is damaged, or not what it should be.
@@ -27,6 +29,8 @@ words! {
         OutOfMemory,
         /// The disk is full.
         DiskFull,
+        /// Training came to numbers that are none.
+        NotFinite,
         /// The network or a server did not answer as expected.
         Network,
         /// Other work must end first.

@@ -1,6 +1,8 @@
 //! Jobs: every piece of work that takes longer than a moment.
 
-use crate::{DoctorReport, ErrorBody, ExportReport, JobId, LoadedModel, RunEstimate, SplitResult};
+use crate::{
+    DatasetSummary, DoctorReport, ErrorBody, ExportReport, JobId, LoadedModel, RunEstimate, SplitResult,
+};
 
 words! {
     /// What a job does.
@@ -21,6 +23,8 @@ words! {
         Check,
         /// Splits a data set.
         Split,
+        /// Draws a data set.
+        Draw,
     }
 
     /// How far a job is.
@@ -106,6 +110,11 @@ happenings! {
         Split {
             /// The two new ones.
             result: SplitResult,
+        },
+        /// A data set was drawn.
+        Drawn {
+            /// The new one.
+            dataset: DatasetSummary,
         },
         /// Nothing more to tell.
         Done,

@@ -102,7 +102,7 @@ fn answered(reply: Reply<String>) -> Response {
             let status = match error.code {
                 ErrorCode::BadRequest => 400,
                 ErrorCode::UnknownCommand | ErrorCode::NotFound => 404,
-                ErrorCode::AlreadyExists | ErrorCode::Busy | ErrorCode::NotReady => 409,
+                ErrorCode::AlreadyExists | ErrorCode::Conflict | ErrorCode::Busy | ErrorCode::NotReady => 409,
                 ErrorCode::NotHere | ErrorCode::Unsupported => 501,
                 ErrorCode::Internal | ErrorCode::WorkerStopped => 500,
                 _ => 422,

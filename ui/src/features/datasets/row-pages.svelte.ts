@@ -9,34 +9,45 @@ export const PAGE = 100;
 export class RowPages {
   /** One place for each row that matches; `undefined` until its page was read. */
   rows: (DatasetRow | undefined)[] = $state.raw([]);
-  total: number | null = $state(null);
+  /** Changes of this session that can be taken back. */
+  changes = $state(0);
   cut = $state(false);
   ready = $state(false);
   private asked = new Set<number>();
   private round = 0;
+  private search = "";
+  private problemsOnly = false;
+  private view = [0, 0];
 
   constructor(private readonly dataset: string) {}
 
+  /** Other rows are wanted: begins at the top. */
   async start(search: string, problemsOnly: boolean): Promise<void> {
-    this.round += 1;
-    this.asked.clear();
     this.search = search;
     this.problemsOnly = problemsOnly;
-    await this.read(0, this.round);
+    this.asked.clear();
+    await this.read(0, ++this.round, []);
     this.ready = true;
   }
 
-  private search = "";
-  private problemsOnly = false;
-
-  /** Makes sure that what is in view is read. */
-  want(first: number, last: number): void {
-    for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page += 1) {
-      if (page * PAGE < this.rows.length) void this.read(page, this.round);
-    }
+  /** The file has changed: what is in view is read again, and stays until it comes. */
+  async again(): Promise<void> {
+    this.asked.clear();
+    this.round += 1;
+    await this.want(this.view[0] ?? 0, this.view[1] ?? 0);
   }
 
-  private async read(page: number, round: number): Promise<void> {
+  /** Makes sure that what is in view is read. */
+  async want(first: number, last: number): Promise<void> {
+    this.view = [first, last];
+    const pages: Promise<void>[] = [];
+    for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page += 1) {
+      if (page === 0 || page * PAGE < this.rows.length) pages.push(this.read(page, this.round));
+    }
+    await Promise.all(pages);
+  }
+
+  private async read(page: number, round: number, before?: undefined[]): Promise<void> {
     if (this.asked.has(page)) return;
     this.asked.add(page);
     try {
@@ -48,10 +59,10 @@ export class RowPages {
         problems_only: this.problemsOnly || null,
       });
       if (round !== this.round) return;
-      this.total = answer.total;
+      this.changes = answer.changes;
       this.cut = answer.total === null;
       const length = answer.total ?? page * PAGE + answer.rows.length + (answer.rows.length === PAGE ? PAGE : 0);
-      const rows = page === 0 ? [] : [...this.rows];
+      const rows = before ?? [...this.rows];
       rows.length = Math.max(length, answer.total === null ? rows.length : 0);
       for (const [at, row] of answer.rows.entries()) rows[page * PAGE + at] = row;
       // Without a total the end shows itself when a page is not full.

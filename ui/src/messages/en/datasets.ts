@@ -1,12 +1,29 @@
 // English texts of the room of data sets.
 
+import type { RowFault } from "../../bindings/protocol";
+
+/** What can be wrong with a row, and what to do about it. */
+const problems: Record<RowFault, { what: string; fix: string }> = {
+  form: { what: "Not a row", fix: "Write it as LLaVA's JSON has it, or delete it." },
+  no_conversation: { what: "No conversation", fix: "Add `conversations`, or delete the row." },
+  role: { what: "An unknown speaker", fix: "Let only `human` and `gpt` speak." },
+  order: { what: "An answer without a question", fix: "Let question and answer take turns." },
+  empty_answer: { what: "An empty answer", fix: "Write an answer, or delete the row." },
+  missing_picture: { what: "The picture is missing", fix: "Put it into the folder of pictures, or choose another folder." },
+  damaged_picture: { what: "The picture cannot be read", fix: "Replace it, or delete the row." },
+  outside_folder: { what: "The picture is outside its folder", fix: "Move it into the folder of pictures." },
+  image_marks: { what: "Pictures and marks do not match", fix: "Write `<image>` once for each picture of the row." },
+  nothing_to_learn: { what: "Nothing to learn", fix: "Write a question and an answer, or delete the row." },
+  other: { what: "Cannot be trained on", fix: "Correct the row, or delete it." },
+};
+
 export const datasets = {
   title: "Data sets",
   text: "Conversations about pictures, in LLaVA's JSON form with a folder of pictures.",
   add: "Add data set",
   create: "New, empty",
   empty: "No data sets yet",
-  emptyText: "Add a LLaVA JSON or JSONL file and the folder of its pictures. Corrections from the chat land here too.",
+  emptyText: "Add a LLaVA JSON or JSONL file and the folder of its pictures, or let Eyewright draw some. Corrections from the chat land here too.",
   json: "File of rows",
   jsonHint: "LLaVA JSON or JSONL.",
   folder: "Folder of pictures",
@@ -38,7 +55,7 @@ export const datasets = {
   stats: (rows: string, pictures: string, turns: string) => `${rows} rows · ${pictures} pictures · ${turns} turns`,
   findingRows: (count: string) => `${count} rows`,
   showRows: "Show",
-  fix: "What to do",
+  problems,
   severity: { fatal: "fatal", warning: "warning", note: "note" },
   search: "Search rows",
   problemsOnly: "Only rows with problems",
@@ -55,4 +72,22 @@ export const datasets = {
   deleteOutside: "Its files are outside the library and stay where they are.",
   rename: "Rename data set",
   searchCut: "There may be more matches further down.",
+  editRow: (number: string) => `Correct row ${number}`,
+  deleteRow: (number: string) => `Delete row ${number}`,
+  rowSaved: (number: string) => `Row ${number} is corrected.`,
+  rowDeleted: (number: string) => `Row ${number} is deleted.`,
+  rowBack: (number: string) => `Row ${number} is as it was.`,
+  undo: "Undo",
+  undoChange: "Undo the last change",
+  writtenTo: (file: string) => `Saving writes to \`${file}\`.`,
+  turn: (what: string, number: string) => `${what} ${number}`,
+  marks: (marks: string, pictures: string) => `The row has ${pictures} pictures and ${marks} \`<image>\` marks; each picture needs one, where it belongs in the text.`,
+  asItIsNow: "The row as the file has it now",
+  rowGone: "The file has no such row any more. Copy your text before you close this.",
+  overwrite: "Save over it",
+  drawDemo: "Draw a demo data set",
+  drawDemoText: "1,000 pictures of everyday things with captions, questions and answers in English and Chinese. Takes seconds and some 15 MB.",
+  demoName: "Demo pictures",
+  drawing: "Drawing pictures…",
+  drawn: (name: string) => `${name} is ready.`,
 };

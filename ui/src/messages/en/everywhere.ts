@@ -1,5 +1,7 @@
 // English texts of every room: buttons, errors, the shell and the shortcuts.
 
+import type { ErrorCode } from "../../bindings/protocol";
+
 export const common = {
   close: "Close",
   cancel: "Cancel",
@@ -39,16 +41,32 @@ export const common = {
   rows: (count: string) => `${count} rows`,
   steps: (count: string) => `${count} steps`,
   step: (number: string) => `Step ${number}`,
+  stepWord: "Step",
 };
 
-export const errors = {
-  worker_stopped: "Start it again; nothing that was saved is lost.",
-  busy: "Wait for the work that is going on, or stop it.",
-  no_eyes: "Choose a model with eyes.",
-  out_of_memory: "Choose a smaller model, 4-bit storage or a smaller batch.",
-  disk_full: "Free some space on the disk of the library folder.",
-  network: "Check the connection and the address in the settings.",
-  context_full: "Begin a new chat, or delete earlier messages.",
+/** What each kind of failure is, in a sentence and with a next step. File and place stand below it in the core's own words. */
+export const errors: Record<ErrorCode, string> = {
+  bad_request: "This cannot be done as it was asked for. Check what was entered.",
+  unknown_command: "Window and program are of different versions. Restart Eyewright.",
+  not_found: "Something that is needed is not there. Was it moved or deleted?",
+  already_exists: "That name is taken. Choose another one.",
+  conflict: "It was changed elsewhere in the meantime. Nothing was overwritten; look at it as it is now.",
+  file: "A file or folder cannot be read or written. Check the disk and who may use it.",
+  damaged: "A file is damaged, or not what it should be. Get it again, or choose another one.",
+  does_not_fit: "These parts do not belong together. Choose parts of one model.",
+  no_eyes: "This model cannot see pictures. Choose a model with eyes.",
+  context_full: "The conversation is longer than the model can read. Begin a new chat, or delete earlier messages.",
+  device: "The computing device is missing or failed. Choose another one in the settings.",
+  out_of_memory: "Memory ran out. Choose a smaller model, 4-bit storage or a smaller batch.",
+  disk_full: "The disk is full. Free some space on the disk of the library folder.",
+  not_finite: "Training came to numbers that are none. Try a lower learning rate, and look at the rows named below.",
+  network: "The network or a server did not answer as expected. Check the connection and the address in the settings.",
+  busy: "Other work must end first. Wait for it, or stop it.",
+  cancelled: "It was stopped.",
+  worker_stopped: "The process that computes ended. Start it again; nothing that was saved is lost.",
+  not_here: "This cannot be done in a browser. Use the window for it.",
+  unsupported: "This build of Eyewright cannot do it.",
+  not_ready: "Something is missing before this can begin.",
   internal: "This is a fault of Eyewright. Settings → About writes a file for a report.",
 };
 
@@ -94,6 +112,7 @@ export const shell = {
     download: "Downloading",
     check: "Checking data set",
     split: "Splitting data set",
+    draw: "Drawing data set",
   },
   jobFailed: (what: string) => `${what} failed`,
   jobDone: (what: string) => `${what}: done`,

@@ -15,6 +15,7 @@ export const home = {
   addModel: "Add a model",
   hardware: "This machine",
   hardwareLooking: "Looking for devices…",
+  computesOn: (device: string) => `Models compute on ${device}.`,
   uses: "Used for computing",
   usable: "Found",
   notUsable: "Not usable",

@@ -64,6 +64,8 @@ export const plan = {
   } as Record<string, string>,
   /** Translations of the advice; English has it from the plan. */
   advice: {} as Record<string, string>,
+  /** What recipes and presets are, likewise. */
+  summary: {} as Record<string, string>,
   part: {
     "language model": "Language model",
     "tower": "Vision tower",

@@ -84,7 +84,8 @@ export const train = {
   demo: "Demo training",
   demoText: "Filled in with the bundled demo: models, data and settings. Look at the preview and press Start.",
   useDemo: "Fill in the demo",
-  noDemoData: "The demo data set is not in the library yet. `eyewright dataset demo` draws it; then add it under Data sets.",
+  noDemoData: "The demo trains on pictures that Eyewright draws; they are not in the library yet.",
+  noDemoModel: "The demo model is not in this build. Choose another one in the second step.",
   device: "Device",
   deviceAuto: "Best one found",
   group: {

@@ -17,6 +17,7 @@ export const home: Messages["home"] = {
   addModel: "添加模型",
   hardware: "这台机器",
   hardwareLooking: "正在查找设备…",
+  computesOn: (device) => `模型在 ${device} 上计算。`,
   uses: "用于计算",
   usable: "已找到",
   notUsable: "不可用",

@@ -86,7 +86,8 @@ export const train: Messages["train"] = {
   demo: "演示训练",
   demoText: "已填入内置演示的模型、数据和设置。看看预览，然后点击开始。",
   useDemo: "填入演示",
-  noDemoData: "资料库中还没有演示数据集。用 `eyewright dataset demo` 生成，然后在“数据集”中添加。",
+  noDemoData: "演示训练使用 Eyewright 自己画的图片；资料库中还没有。",
+  noDemoModel: "此版本不含演示模型。请在第二步选择其他模型。",
   device: "设备",
   deviceAuto: "自动选择最好的",
   group: {

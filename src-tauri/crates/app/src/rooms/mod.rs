@@ -15,6 +15,7 @@ mod settings;
 pub(crate) use api::ApiRoom;
 pub use api::{ApiDoor, ApiImage, ApiModel, ApiQuestion, ApiTurn};
 pub(crate) use chats::ChatRoom;
+pub(crate) use datasets::DatasetRoom;
 pub(crate) use machine::MachineRoom;
 pub(crate) use models::sampling_config;
 pub(crate) use pictures::PictureRoom;

@@ -1,40 +1,77 @@
 //! Which code does an error get, and what is the next step?
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 
 use eyewright_infer::ChatError;
-use eyewright_model::stack::StackError;
+use eyewright_interop::InteropError;
+use eyewright_model::{stack::StackError, weights::WeightsError};
 use eyewright_protocol::{ErrorBody, ErrorCode};
+use eyewright_train::{checkpoint::CheckpointError, run::RunError};
 
 use crate::AppError;
 
 /// A use case's error as the interface sees it. Messages carry file, place and next step already.
 pub(crate) fn body(error: &AppError) -> ErrorBody {
-    let code = match error {
-        AppError::Device(_) | AppError::Dtype { .. } => ErrorCode::Device,
+    ErrorBody::new(code(error), error.to_string())
+}
+
+fn code(error: &AppError) -> ErrorCode {
+    match error {
+        AppError::Device(_) | AppError::Dtype { .. } | AppError::DeviceFailed { .. } => ErrorCode::Device,
         AppError::DtypeName { .. }
         | AppError::Plan(_)
+        | AppError::Tune(_)
         | AppError::NoRecipe { .. }
-        | AppError::NoModel { .. } => ErrorCode::BadRequest,
+        | AppError::NoModel { .. }
+        | AppError::NoPictures { .. }
+        | AppError::Interop(InteropError::Unknown { .. }) => ErrorCode::BadRequest,
         AppError::NoModelFolder { .. } | AppError::NotARun { .. } => ErrorCode::NotFound,
-        AppError::FolderTaken { .. } => ErrorCode::AlreadyExists,
-        AppError::Write { .. } => ErrorCode::File,
+        AppError::FolderTaken { .. } | AppError::Interop(InteropError::Taken { .. }) => {
+            ErrorCode::AlreadyExists
+        }
         AppError::Stack(StackError::NotFound { .. } | StackError::NoPart { .. }) => ErrorCode::NotFound,
         AppError::Stack(StackError::Load(_) | StackError::Adapter(_)) | AppError::PictureSide { .. } => {
             ErrorCode::DoesNotFit
         }
-        AppError::Chat(ChatError::NoEye) => ErrorCode::NoEyes,
+        AppError::Chat(ChatError::NoEye) | AppError::Interop(InteropError::NoEye { .. }) => ErrorCode::NoEyes,
         AppError::Chat(ChatError::ContextFull { .. }) => ErrorCode::ContextFull,
         AppError::Chat(ChatError::Setting { .. }) | AppError::Conversation(_) => ErrorCode::BadRequest,
-        _ => ErrorCode::Damaged,
-    };
-    ErrorBody::new(code, error.to_string())
+        AppError::Interop(InteropError::Unsupported { .. }) => ErrorCode::Unsupported,
+        AppError::Interop(InteropError::NoRoom { .. }) => ErrorCode::DiskFull,
+        AppError::Run(error) => run(error),
+        AppError::Weights(WeightsError::NoMemory { .. })
+        | AppError::Stack(StackError::Weights(WeightsError::NoMemory { .. })) => ErrorCode::OutOfMemory,
+        _ => refused(error).unwrap_or(ErrorCode::Damaged),
+    }
 }
 
-/// A refusal of the file system, with the file and what was tried.
-pub(crate) fn io_fault(what: &str, path: &Path, error: &io::Error) -> ErrorBody {
-    let (code, hint) = match error.kind() {
+fn run(error: &RunError) -> ErrorCode {
+    match error {
+        RunError::Taken { .. } => ErrorCode::AlreadyExists,
+        RunError::NoRun { .. } => ErrorCode::NotFound,
+        RunError::Locked { .. } => ErrorCode::Busy,
+        RunError::OtherPlan { .. } | RunError::OtherDtype { .. } => ErrorCode::BadRequest,
+        RunError::OtherData { .. } | RunError::OtherTokenizer { .. } => ErrorCode::Conflict,
+        RunError::NotFinite { .. } | RunError::Checkpoint(CheckpointError::NotFinite { .. }) => {
+            ErrorCode::NotFinite
+        }
+        RunError::Checkpoint(CheckpointError::DiskFull { .. }) => ErrorCode::DiskFull,
+        _ => refused(error).unwrap_or(ErrorCode::Damaged),
+    }
+}
+
+/// What the file system refused, if that is behind an error; a content that ends too early is damaged.
+fn refused(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
+    let mut chain = std::iter::successors(Some(error), |error| (*error).source());
+    let kind = chain.find_map(|error| error.downcast_ref::<io::Error>())?.kind();
+    let content = matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData);
+    (!content).then(|| of_kind(kind).0)
+}
+
+fn of_kind(kind: io::ErrorKind) -> (ErrorCode, &'static str) {
+    match kind {
         io::ErrorKind::NotFound => (ErrorCode::NotFound, "Was it moved or deleted?"),
         io::ErrorKind::PermissionDenied => (ErrorCode::File, "Check who may read and write there."),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -42,6 +79,40 @@ pub(crate) fn io_fault(what: &str, path: &Path, error: &io::Error) -> ErrorBody 
         }
         io::ErrorKind::AlreadyExists => (ErrorCode::AlreadyExists, "Choose another name."),
         _ => (ErrorCode::File, "Check that the disk is connected and try again."),
-    };
+    }
+}
+
+/// A refusal of the file system, with the file and what was tried.
+pub(crate) fn io_fault(what: &str, path: &Path, error: &io::Error) -> ErrorBody {
+    let (code, hint) = of_kind(error.kind());
     ErrorBody::new(code, format!("cannot {what} `{}`: {error}", path.display())).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eyewright_data::dataset::DatasetError;
+
+    #[test]
+    fn the_code_says_what_is_behind_an_error() {
+        let read = |kind: io::ErrorKind| {
+            AppError::Dataset(DatasetError::Read { file: "rows.json".into(), source: kind.into() })
+        };
+        let disk = |kind: io::ErrorKind| {
+            AppError::Run(RunError::Disk { action: "write", path: "runs".into(), source: kind.into() })
+        };
+        let rows = [
+            (read(io::ErrorKind::NotFound), ErrorCode::NotFound),
+            (read(io::ErrorKind::PermissionDenied), ErrorCode::File),
+            (read(io::ErrorKind::UnexpectedEof), ErrorCode::Damaged),
+            (disk(io::ErrorKind::StorageFull), ErrorCode::DiskFull),
+            (AppError::Dataset(DatasetError::Empty { file: "rows.json".into() }), ErrorCode::Damaged),
+            (AppError::Run(RunError::Locked { folder: "runs".into() }), ErrorCode::Busy),
+            (AppError::Run(RunError::OtherData { file: "rows.json".into() }), ErrorCode::Conflict),
+            (AppError::FolderTaken { folder: "x".into() }, ErrorCode::AlreadyExists),
+        ];
+        for (error, expected) in rows {
+            assert_eq!(body(&error).code, expected, "{error}");
+        }
+    }
 }

@@ -121,6 +121,12 @@ impl Jobs {
         lock(&self.table).get(&id).map(|entry| entry.info.clone())
     }
 
+    /// Whether work of a kind is going on.
+    pub(crate) fn busy(&self, kind: JobKind) -> bool {
+        let at_work = |state| matches!(state, JobState::Waiting | JobState::Running);
+        lock(&self.table).values().any(|entry| entry.info.kind == kind && at_work(entry.info.state))
+    }
+
     fn all(&self) -> Vec<JobInfo> {
         lock(&self.table).values().rev().map(|entry| entry.info.clone()).collect()
     }

@@ -27,7 +27,7 @@ pub(crate) use jobs::{JobHandle, Jobs};
 
 use crate::{
     library::{KeyBox, Library, SettingsFile},
-    rooms::{ApiDoor, ApiRoom, ChatRoom, MachineRoom, PictureRoom, RunRoom},
+    rooms::{ApiDoor, ApiRoom, ChatRoom, DatasetRoom, MachineRoom, PictureRoom, RunRoom},
     worker::{Worker, WorkerProgram},
 };
 
@@ -67,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) worker: Worker,
     pub(crate) pictures: PictureRoom,
     pub(crate) chats: ChatRoom,
+    pub(crate) datasets: DatasetRoom,
     pub(crate) machine: MachineRoom,
     pub(crate) runs: RunRoom,
     pub(crate) api: ApiRoom,
@@ -88,6 +89,7 @@ impl Studio {
             jobs: Jobs::new(events.clone()),
             pictures: PictureRoom::default(),
             chats: ChatRoom::default(),
+            datasets: DatasetRoom::default(),
             machine: MachineRoom::default(),
             runs: RunRoom::default(),
             api: ApiRoom::default(),

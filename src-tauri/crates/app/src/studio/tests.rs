@@ -26,6 +26,14 @@ fn studio(home: &std::path::Path) -> Studio {
     Studio::open(config, Box::new(NoDoor)).unwrap()
 }
 
+fn ask(studio: &Studio, command: &str, request: Value) -> Value {
+    serde_json::from_str(&studio.call(command, request.to_string().as_bytes()).unwrap()).unwrap()
+}
+
+fn refused(studio: &Studio, command: &str, request: Value) -> ErrorCode {
+    studio.call(command, request.to_string().as_bytes()).unwrap_err().code
+}
+
 /// Requests that are of a command's form as often as possible, with values that are out of every range.
 fn hostile() -> Vec<Value> {
     let long = "x".repeat(70_000);
@@ -80,6 +88,9 @@ fn hostile() -> Vec<Value> {
             json!({ "json": text, "image_folder": text, "name": text }),
             json!({ "dataset": text, "offset": u64::MAX, "limit": u32::MAX, "search": text }),
             json!({ "dataset": text, "validation": -0.5, "seed": 1 }),
+            json!({ "dataset": text, "row": u64::MAX, "version": text, "texts": [text] }),
+            json!({ "dataset": text, "row": 0, "version": text }),
+            json!({ "name": text, "rows": u32::MAX }),
             json!({ "dataset": text, "files": true }),
             json!({ "model": text, "files": true }),
             json!({ "run": text, "files": true }),
@@ -137,9 +148,6 @@ fn hostile_arguments_settle_with_typed_errors() {
 #[test]
 fn a_chat_lives_on_disk() {
     let home = tempfile::tempdir().unwrap();
-    let ask = |studio: &Studio, command: &str, request: Value| -> Value {
-        serde_json::from_str(&studio.call(command, request.to_string().as_bytes()).unwrap()).unwrap()
-    };
     let first = studio(home.path());
     let chat = ask(&first, "create_chat", json!({ "title": "A cat" }));
     let id = chat["id"].clone();
@@ -155,4 +163,116 @@ fn a_chat_lives_on_disk() {
     assert_eq!(markdown["text"], "# A cat\n");
     ask(&again, "delete_chat", json!({ "chat": id }));
     assert_eq!(ask(&again, "list_chats", json!({}))["total"], 0);
+}
+
+#[test]
+fn rows_are_corrected_deleted_and_brought_back() {
+    let home = tempfile::tempdir().unwrap();
+    let studio = studio(home.path());
+    let file = home.path().join("rows.jsonl");
+    let row = |id: u32, answer: &str| {
+        let said = format!(r#"[{{"from":"human","value":"What?"}},{{"from":"gpt","value":"{answer}"}}]"#);
+        format!("{{\"mine\": {id}.0,  \"id\":{id}, \"conversations\":{said}}}\n")
+    };
+    let text = [row(1, "one"), row(2, "two"), row(3, "three")].concat();
+    std::fs::write(&file, &text).unwrap();
+    let read = || std::fs::read_to_string(&file).unwrap();
+    let dataset = ask(&studio, "add_dataset", json!({ "json": file }))["id"].clone();
+    let page = || ask(&studio, "list_rows", json!({ "dataset": dataset, "offset": 0, "limit": 10 }));
+    let version = || page()["rows"][0]["version"].clone();
+
+    let request = json!({ "dataset": dataset, "row": 1, "version": version(), "texts": ["What?", "2"] });
+    let changed = ask(&studio, "edit_row", request.clone());
+    assert_eq!(
+        (&changed["row"], &changed["changes"], &changed["dataset"]["rows"]),
+        (&json!(1), &json!(1), &json!(3))
+    );
+    assert_eq!(read(), text.replace("two", "2"));
+    // The same once more is of a file that is no longer so.
+    assert_eq!(refused(&studio, "edit_row", request), ErrorCode::Conflict);
+    let short = json!({ "dataset": dataset, "row": 1, "version": version(), "texts": ["What?"] });
+    assert_eq!(refused(&studio, "edit_row", short), ErrorCode::BadRequest);
+
+    let deleted = ask(&studio, "delete_row", json!({ "dataset": dataset, "row": 0, "version": version() }));
+    assert_eq!((&deleted["changes"], &deleted["dataset"]["rows"]), (&json!(2), &json!(2)));
+    assert_eq!((read(), page()["changes"].clone()), ([row(2, "2"), row(3, "three")].concat(), json!(2)));
+    assert_eq!(ask(&studio, "undo_row_change", json!({ "dataset": dataset }))["dataset"]["rows"], 3);
+    assert_eq!(ask(&studio, "undo_row_change", json!({ "dataset": dataset }))["changes"], 0);
+    assert_eq!(read(), text);
+    assert_eq!(refused(&studio, "undo_row_change", json!({ "dataset": dataset })), ErrorCode::NotFound);
+
+    // Somebody else writes meanwhile: nothing of theirs is lost, by a change or by taking one back.
+    let seen = version();
+    let theirs = text.replace("three", "3");
+    std::fs::write(&file, &theirs).unwrap();
+    let late = json!({ "dataset": dataset, "row": 0, "version": seen });
+    assert_eq!(refused(&studio, "delete_row", late), ErrorCode::Conflict);
+    ask(&studio, "delete_row", json!({ "dataset": dataset, "row": 0, "version": version() }));
+    std::fs::write(&file, &theirs).unwrap();
+    assert_eq!(refused(&studio, "undo_row_change", json!({ "dataset": dataset })), ErrorCode::Conflict);
+    assert_eq!((read(), page()["changes"].clone()), (theirs, json!(0)));
+}
+
+#[test]
+fn the_last_row_may_go_and_come_back() {
+    let home = tempfile::tempdir().unwrap();
+    let studio = studio(home.path());
+    let made = ask(&studio, "create_dataset", json!({ "name": "mine" }));
+    let file = std::path::PathBuf::from(made["json"].as_str().unwrap());
+    let of = |more: Value| {
+        let mut request = json!({ "dataset": made["id"] });
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        request
+    };
+    let rows = || ask(&studio, "list_rows", of(json!({ "offset": 0, "limit": 5 })));
+    assert_eq!((rows()["total"].clone(), rows()["rows"].clone()), (json!(0), json!([])));
+    let text = "[\n  {\"conversations\": []}\n]\n";
+    std::fs::write(&file, text).unwrap();
+    let version = rows()["rows"][0]["version"].clone();
+    ask(&studio, "delete_row", of(json!({ "row": 0, "version": version })));
+    assert_eq!(rows()["total"], 0);
+    ask(&studio, "undo_row_change", of(json!({})));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    // A new data set of an old name does not write into the old one's folder.
+    ask(&studio, "delete_dataset", of(json!({ "files": false })));
+    let again = ask(&studio, "create_dataset", json!({ "name": "mine" }));
+    assert_ne!(again["json"], made["json"]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn a_demo_data_set_is_drawn_with_pictures_held_out() {
+    let home = tempfile::tempdir().unwrap();
+    let studio = studio(home.path());
+    assert_eq!(refused(&studio, "make_demo_dataset", json!({ "name": " " })), ErrorCode::BadRequest);
+    assert_eq!(
+        refused(&studio, "make_demo_dataset", json!({ "name": "x", "rows": 1 })),
+        ErrorCode::BadRequest
+    );
+    let drawn = |job: &Value| loop {
+        let now = ask(&studio, "get_job", json!({ "job": job["id"] }));
+        if now["state"] != "waiting" && now["state"] != "running" {
+            break now;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let job = drawn(&ask(&studio, "make_demo_dataset", json!({ "name": "Demo", "rows": 20 })));
+    let dataset = &job["outcome"]["dataset"];
+    assert_eq!(
+        (&job["state"], &dataset["rows"], &dataset["in_library"]),
+        (&json!("finished"), &json!(20), &json!(true))
+    );
+    let asked = dataset["held_out"].as_array().unwrap();
+    assert_eq!(asked.len(), 4);
+    for one in asked {
+        assert!(std::path::Path::new(one["picture"].as_str().unwrap()).is_file(), "{one}");
+        assert!(!one["question"].as_str().unwrap().contains("<image>"), "{one}");
+    }
+    // Stopped before its end it leaves nothing behind.
+    let long = ask(&studio, "make_demo_dataset", json!({ "name": "long", "rows": 100_000 }));
+    assert_eq!(refused(&studio, "make_demo_dataset", json!({ "name": "two" })), ErrorCode::Busy);
+    ask(&studio, "cancel_job", json!({ "job": long["id"] }));
+    assert_eq!(drawn(&long)["state"], "cancelled");
+    assert_eq!(std::fs::read_dir(home.path().join("datasets")).unwrap().count(), 1);
+    assert_eq!(ask(&studio, "list_datasets", json!({})).as_array().unwrap().len(), 1);
 }

@@ -6,6 +6,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -105,17 +106,27 @@ impl DatasetIndex {
     /// # Errors
     /// The file has changed or cannot be read any more; there is no such row.
     pub fn text(&self, row: usize) -> Result<String, DatasetError> {
-        let refused = |source| DatasetError::Read { file: self.path.clone(), source };
-        let changed = || DatasetError::Changed { file: self.path.clone() };
-        let span = self.spans.get(row).ok_or_else(changed)?;
-        if self.file.metadata().map_err(refused)?.len() < self.length {
-            return Err(changed());
-        }
-        let mut bytes = vec![0; span.length as usize];
-        read_exact_at(&self.file, &mut bytes, span.offset).map_err(refused)?;
+        let span = self.span(row).ok_or_else(|| DatasetError::Changed { file: self.path.clone() })?;
+        let bytes = self.bytes(span)?;
         // Broken letters are a fault of this row alone; its parser will say so.
         Ok(String::from_utf8(bytes)
             .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()))
+    }
+
+    /// Where a row stands in the file.
+    pub(super) fn span(&self, row: usize) -> Option<Range<u64>> {
+        self.spans.get(row).map(|span| span.offset..span.offset + u64::from(span.length))
+    }
+
+    /// What stands at a place of the file.
+    pub(super) fn bytes(&self, place: Range<u64>) -> Result<Vec<u8>, DatasetError> {
+        let refused = |source| DatasetError::Read { file: self.path.clone(), source };
+        if self.file.metadata().map_err(refused)?.len() < self.length {
+            return Err(DatasetError::Changed { file: self.path.clone() });
+        }
+        let mut bytes = vec![0; usize::try_from(place.end - place.start).unwrap_or(0)];
+        read_exact_at(&self.file, &mut bytes, place.start).map_err(refused)?;
+        Ok(bytes)
     }
 
     /// A row in its parts; the inner error is the row's own fault.

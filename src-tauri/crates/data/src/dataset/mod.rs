@@ -3,6 +3,7 @@
 //!
 //! Rows are indexed and read again when they are needed; a file of any size costs a few bytes per row.
 
+mod edit;
 mod encode;
 mod error;
 mod folder;
@@ -12,6 +13,7 @@ mod record;
 mod split;
 mod survey;
 
+pub use edit::{EditError, Patch};
 pub use encode::{EncodedRow, EncoderLimits, RowEncoder};
 pub use error::{DatasetError, RowProblem};
 pub use folder::ImageFolder;

@@ -180,7 +180,7 @@ pub fn write_dataset(
     conversations.write(b"[")?;
     let mut start = 0;
     while start < config.rows {
-        let end = (start + 1024).min(config.rows);
+        let end = (start + TOLD).min(config.rows);
         let rows: Vec<(String, String)> = (start..end)
             .into_par_iter()
             .map(|index| written(config, &report.images, index))
@@ -201,6 +201,9 @@ pub fn write_dataset(
     conversations.finish()?;
     Ok(report)
 }
+
+/// Pictures drawn before `progress` hears of them.
+const TOLD: u64 = 128;
 
 /// Pictures per folder.
 const FOLDER: u64 = 4096;

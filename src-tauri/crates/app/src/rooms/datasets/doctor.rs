@@ -1,11 +1,11 @@
-//! The doctor: which faults a row has, how bad each is and what to do about it, and a check of every row.
+//! The doctor: which faults a row has, and a check of every row.
 
 use std::path::Path;
 
 use eyewright_data::dataset::{ImageFolder, Record, RowProblem as Fault};
 use eyewright_data::image::{DecodeLimits, open};
 use eyewright_protocol::{
-    DatasetHealth, DoctorFinding, DoctorReport, ErrorBody, ErrorCode, RowProblem, Severity,
+    DatasetHealth, DoctorFinding, DoctorReport, ErrorBody, ErrorCode, RowFault, RowProblem, Severity,
 };
 
 use super::index;
@@ -13,39 +13,26 @@ use crate::AppError;
 use crate::library::DatasetEntry;
 use crate::studio::{JobHandle, Reply, body, now};
 
-/// A fault's name, how bad it is, and what to do.
-fn known(fault: &Fault) -> (&'static str, Severity, &'static str) {
+fn kind(fault: &Fault) -> RowFault {
     match fault {
-        Fault::Form { .. } => {
-            ("form", Severity::Fatal, "Write the row as LLaVA's JSON has it, or delete it.")
-        }
-        Fault::NoConversation => {
-            ("no_conversation", Severity::Fatal, "Add `conversations`, or delete the row.")
-        }
-        Fault::Role { .. } => ("role", Severity::Fatal, "Let only `human` and `gpt` speak."),
-        Fault::Order { .. } => ("order", Severity::Fatal, "Let question and answer take turns."),
-        Fault::EmptyAnswer { .. } => ("empty_answer", Severity::Fatal, "Write an answer, or delete the row."),
-        Fault::NoPicture { .. } => (
-            "missing_picture",
-            Severity::Fatal,
-            "Put the picture into the image folder, or choose another folder.",
-        ),
-        Fault::Picture { .. } => {
-            ("damaged_picture", Severity::Fatal, "Replace the picture, or delete the row.")
-        }
-        Fault::OutsideFolder { .. } => {
-            ("outside_folder", Severity::Fatal, "Move the picture into the image folder.")
-        }
-        Fault::Conversation(_) => {
-            ("image_marks", Severity::Fatal, "Write `<image>` once for each picture of the row.")
-        }
-        _ => ("other", Severity::Fatal, "See the row."),
+        Fault::Form { .. } => RowFault::Form,
+        Fault::NoConversation => RowFault::NoConversation,
+        Fault::Role { .. } => RowFault::Role,
+        Fault::Order { .. } => RowFault::Order,
+        Fault::EmptyAnswer { .. } => RowFault::EmptyAnswer,
+        Fault::NoPicture { .. } => RowFault::MissingPicture,
+        Fault::Picture { .. } => RowFault::DamagedPicture,
+        Fault::OutsideFolder { .. } => RowFault::OutsideFolder,
+        Fault::Conversation(_) => RowFault::ImageMarks,
+        Fault::NothingToLearn => RowFault::NothingToLearn,
+        // Those depend on a model, and this check knows of none.
+        Fault::NoEye | Fault::OverLong { .. } | Fault::Positions { .. } => RowFault::Other,
     }
 }
 
 pub(super) fn row_problem(fault: &Fault) -> RowProblem {
-    let (problem, severity, _) = known(fault);
-    RowProblem { problem: problem.to_owned(), severity, message: fault.to_string() }
+    // Whatever is found without a model makes training refuse the row.
+    RowProblem { problem: kind(fault), severity: Severity::Fatal, message: fault.to_string() }
 }
 
 /// All faults of a row, whatever model it is for.
@@ -92,7 +79,7 @@ pub(super) fn check(entry: &DatasetEntry, open_pictures: bool, job: &JobHandle) 
         let found = faults(&record, Some(&folder), open_pictures);
         fatal += u64::from(!found.is_empty());
         for fault in found {
-            let (problem, severity, fix) = known(&fault);
+            let RowProblem { problem, severity, message } = row_problem(&fault);
             match findings.iter_mut().find(|finding| finding.problem == problem) {
                 Some(finding) => {
                     finding.count += 1;
@@ -101,10 +88,9 @@ pub(super) fn check(entry: &DatasetEntry, open_pictures: bool, job: &JobHandle) 
                     }
                 }
                 None => findings.push(DoctorFinding {
-                    problem: problem.to_owned(),
+                    problem,
                     severity,
-                    message: fault.to_string(),
-                    fix: fix.to_owned(),
+                    message,
                     count: 1,
                     rows: vec![row as u64],
                 }),

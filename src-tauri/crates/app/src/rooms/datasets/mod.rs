@@ -1,24 +1,28 @@
-//! Data sets: the list, pages of rows, splits, and rows that corrections add.
+//! Data sets: the list, pages of rows, checks and splits.
 
 mod doctor;
+mod draw;
+mod edit;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eyewright_data::conversation::Role;
-use eyewright_data::dataset::{DatasetIndex, ImageFolder};
+use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder};
 use eyewright_protocol::{
     AddDataset, CheckDataset, CreateDataset, DatasetId, DatasetRef, DatasetRow, DatasetSummary,
-    DeleteDataset, DoctorReport, ErrorBody, ErrorCode, FiledCorrection, JobInfo, JobKind, JobOutcome,
-    ListName, ListRows, Nothing, PictureInfo, RenameDataset, RowPage, RowTurn, Speaker, SplitDataset,
-    SplitResult,
+    DeleteDataset, DoctorReport, ErrorBody, ErrorCode, JobInfo, JobKind, JobOutcome, ListName, ListRows,
+    Nothing, PictureInfo, RenameDataset, RowPage, RowTurn, Speaker, SplitDataset, SplitResult,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::doctor::{check, faults, row_problem};
+use self::draw::held_out;
+pub(crate) use self::edit::DatasetRoom;
 use super::{bad_request, files_elsewhere, not_found, search_words};
 use crate::AppError;
-use crate::library::{DatasetEntry, DatasetList, Library, make_folder, read_text, remove_folder, replace};
+use crate::library::{DatasetEntry, DatasetList, Library, free_name, make_folder, remove_folder, replace};
 use crate::studio::{Inner, Reply, body, io_fault, now};
 
 /// Rows of one page.
@@ -30,6 +34,20 @@ fn index(entry: &DatasetEntry) -> Reply<DatasetIndex> {
     DatasetIndex::open(Path::new(&entry.json), &mut |_, _| {}).map_err(|error| body(&AppError::from(error)))
 }
 
+/// The index of a data set that may still be empty, or be so again.
+fn rows_of(entry: &DatasetEntry) -> Reply<Option<DatasetIndex>> {
+    match DatasetIndex::open(Path::new(&entry.json), &mut |_, _| {}) {
+        Err(DatasetError::Empty { .. }) => Ok(None),
+        found => found.map(Some).map_err(|error| body(&AppError::from(error))),
+    }
+}
+
+/// A name as the list shows it.
+fn named(name: &str) -> Reply<String> {
+    let name: String = name.trim().chars().filter(|char| !char.is_control()).take(100).collect();
+    if name.is_empty() { Err(bad_request("a data set needs a name")) } else { Ok(name) }
+}
+
 fn summary(library: &Library, entry: &DatasetEntry) -> DatasetSummary {
     let json = Path::new(&entry.json);
     DatasetSummary {
@@ -39,13 +57,25 @@ fn summary(library: &Library, entry: &DatasetEntry) -> DatasetSummary {
         image_folder: entry.image_folder.clone(),
         rows: entry.rows,
         in_library: library.holds(json),
+        held_out: held_out(json),
         changed: entry.changed,
         health: entry.report.as_ref().map(|report| report.health.clone()),
         fault: (!json.is_file()).then(|| format!("`{}` is not there", entry.json)),
     }
 }
 
+/// A folder for a new data set; one that was taken off the list keeps its own.
+fn new_folder(library: &Library, name: &str) -> Reply<PathBuf> {
+    let folder = library.datasets().join(free_name(&library.datasets(), name, "dataset"));
+    make_folder(&folder)?;
+    Ok(folder)
+}
+
 impl Inner {
+    fn here(&self) -> Reply<Arc<Self>> {
+        self.myself().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the program is closing"))
+    }
+
     fn dataset(&self, id: &DatasetId) -> Reply<(Library, DatasetEntry)> {
         let library = self.library()?;
         let entry = DatasetList::read(&library)?.find(id)?.clone();
@@ -82,10 +112,10 @@ impl Inner {
     ) -> Reply<DatasetSummary> {
         let library = self.library()?;
         let mut list = DatasetList::read(&library)?;
-        let name: String = name.trim().chars().filter(|char| !char.is_control()).take(100).collect();
+        let name = named(name).unwrap_or_else(|_| "data set".to_owned());
         let entry = DatasetEntry {
             id: list.free_id(&name)?,
-            name: if name.is_empty() { "data set".to_owned() } else { name },
+            name,
             json: json.display().to_string(),
             image_folder: folder.display().to_string(),
             changed: now(),
@@ -127,9 +157,7 @@ impl Inner {
     }
 
     pub(crate) fn create_dataset(&self, request: CreateDataset) -> Reply<DatasetSummary> {
-        let library = self.library()?;
-        let id = DatasetList::read(&library)?.free_id(&request.name)?;
-        let folder = library.datasets().join(id.as_str());
+        let folder = new_folder(&self.library()?, &request.name)?;
         make_folder(&folder.join("pictures"))?;
         let json = folder.join("rows.json");
         replace(&json, b"[]\n")?;
@@ -142,10 +170,7 @@ impl Inner {
     }
 
     pub(crate) fn rename_dataset(&self, request: RenameDataset) -> Reply<DatasetSummary> {
-        let name: String = request.name.trim().chars().filter(|char| !char.is_control()).take(100).collect();
-        if name.is_empty() {
-            return Err(bad_request("a data set needs a name"));
-        }
+        let name = named(&request.name)?;
         self.change_dataset(&request.dataset, |entry| entry.name = name)
     }
 
@@ -160,6 +185,7 @@ impl Inner {
         let mut list = DatasetList::read(&library)?;
         list.datasets.retain(|other| other.id != entry.id);
         list.write(&library)?;
+        self.datasets.forget(&entry.id);
         if request.files {
             remove_folder(&folder)?;
         }
@@ -169,7 +195,10 @@ impl Inner {
 
     pub(crate) fn list_rows(&self, request: ListRows) -> Reply<RowPage> {
         let (_, entry) = self.dataset(&request.dataset)?;
-        let index = index(&entry)?;
+        let changes = self.datasets.changes(&entry.id);
+        let Some(index) = rows_of(&entry)? else {
+            return Ok(RowPage { rows: Vec::new(), total: Some(0), changes });
+        };
         let folder = ImageFolder::open(Path::new(&entry.image_folder)).ok();
         let limit = request.limit.clamp(1, PAGE) as usize;
         let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
@@ -179,7 +208,7 @@ impl Inner {
             let end = index.len().min(offset.saturating_add(limit));
             let rows =
                 (offset..end).map(|row| self.row(&index, row, folder.as_ref())).collect::<Reply<_>>()?;
-            return Ok(RowPage { rows, total: Some(index.len() as u64) });
+            return Ok(RowPage { rows, total: Some(index.len() as u64), changes });
         }
         let mut rows = Vec::new();
         let mut matches = 0;
@@ -199,7 +228,7 @@ impl Inner {
             }
             matches += 1;
         }
-        Ok(RowPage { rows, total: (index.len() <= SEARCHED).then_some(matches as u64) })
+        Ok(RowPage { rows, total: (index.len() <= SEARCHED).then_some(matches as u64), changes })
     }
 
     fn row(&self, index: &DatasetIndex, row: usize, folder: Option<&ImageFolder>) -> Reply<DatasetRow> {
@@ -219,6 +248,7 @@ impl Inner {
         };
         Ok(DatasetRow {
             number: row as u64,
+            version: index.hash().to_owned(),
             id: record.id,
             pictures: record.images.iter().map(picture).collect(),
             turns: record
@@ -238,8 +268,7 @@ impl Inner {
 
     pub(crate) fn check_dataset(&self, request: CheckDataset) -> Reply<JobInfo> {
         let (_, entry) = self.dataset(&request.dataset)?;
-        let here =
-            self.myself().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the program is closing"))?;
+        let here = self.here()?;
         let (name, subject) = (entry.name.clone(), Some(entry.id.to_string()));
         let open_pictures = request.open_pictures.unwrap_or(false);
         Ok(self.jobs.spawn(JobKind::Check, name, subject, move |job| {
@@ -261,8 +290,7 @@ impl Inner {
             return Err(bad_request("the share for validation must be above 0 and at most 0.5"));
         }
         let (library, entry) = self.dataset(&request.dataset)?;
-        let here =
-            self.myself().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the program is closing"))?;
+        let here = self.here()?;
         let (name, subject) = (entry.name.clone(), Some(entry.id.to_string()));
         Ok(self.jobs.spawn(JobKind::Split, name, subject, move |job| {
             let index = index(&entry)?;
@@ -278,9 +306,7 @@ impl Inner {
             let mut done = 0;
             let mut write = |part: &str, rows: &[eyewright_data::dataset::RowSize]| {
                 let name = format!("{} {part}", entry.name);
-                let id = DatasetList::read(&library)?.free_id(&name)?;
-                let folder = library.datasets().join(id.as_str());
-                make_folder(&folder)?;
+                let folder = new_folder(&library, &name)?;
                 let file = folder.join("rows.jsonl");
                 let staged = folder.join("rows.jsonl.part");
                 let fault = |error| io_fault("write", &staged, &error);
@@ -304,79 +330,5 @@ impl Inner {
             let validation = write("validation", &measured)?;
             Ok(JobOutcome::Split { result: SplitResult { train, validation } })
         }))
-    }
-
-    /// Adds a corrected answer to a data set of the library, with copies of its pictures.
-    pub(crate) fn file_row(
-        &self,
-        dataset: Option<DatasetId>,
-        question: &str,
-        pictures: &[PathBuf],
-        answer: &str,
-    ) -> Reply<FiledCorrection> {
-        let library = self.library()?;
-        let id = match dataset {
-            Some(id) => id,
-            None => {
-                let found = DatasetList::read(&library)?
-                    .datasets
-                    .into_iter()
-                    .find(|entry| entry.name == "corrections");
-                let here = found.filter(|entry| Path::new(&entry.json).is_file()).map(|entry| entry.id);
-                match here {
-                    Some(id) => id,
-                    None => self.create_dataset(CreateDataset { name: "corrections".to_owned() })?.id,
-                }
-            }
-        };
-        let (library, entry) = self.dataset(&id)?;
-        let json = Path::new(&entry.json);
-        if !library.holds(json) {
-            return Err(bad_request(format!(
-                "the data set `{}` lies outside the library; corrections go into one of the library's own",
-                entry.name
-            )));
-        }
-        let mut rows: Vec<Value> = match serde_json::from_str(&read_text(json)?) {
-            Ok(Value::Array(rows)) => rows,
-            _ => {
-                return Err(bad_request(format!(
-                    "corrections go into a data set that is a JSON list; `{}` is not",
-                    entry.json
-                )));
-            }
-        };
-        let folder = Path::new(&entry.image_folder);
-        let mut names = Vec::new();
-        for picture in pictures {
-            let name = picture.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let to = folder.join(&name);
-            if !to.exists() {
-                make_folder(folder)?;
-                std::fs::copy(picture, &to).map_err(|error| io_fault("copy", picture, &error))?;
-            }
-            names.push(name);
-        }
-        let marks = "<image>\n".repeat(names.len());
-        let number = rows.len() as u64;
-        let mut row = json!({
-            "id": format!("correction-{}", now()),
-            "conversations": [
-                { "from": "human", "value": format!("{marks}{}", question.trim()) },
-                { "from": "gpt", "value": answer },
-            ],
-        });
-        match names.as_slice() {
-            [] => {}
-            [one] => row["image"] = json!(one),
-            several => row["image"] = json!(several),
-        }
-        rows.push(row);
-        let text = serde_json::to_vec_pretty(&rows).unwrap_or_default();
-        replace(json, &text)?;
-        let summary = self.change_dataset(&id, |entry| {
-            (entry.rows, entry.report) = (Some(number + 1), None);
-        })?;
-        Ok(FiledCorrection { dataset: id, name: summary.name, row: number })
     }
 }
