@@ -10,7 +10,7 @@ mod pages;
 mod pictures;
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,8 +70,12 @@ pub fn run() -> ExitCode {
         .register_asynchronous_uri_scheme_protocol("thumb", pictures::serve)
         .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe])
         .on_window_event(closing::on_window_event);
-    // A screen that is named and does not answer is a panic of the toolkit.
-    let app = match catch_unwind(AssertUnwindSafe(|| builder.build(context))) {
+    // A screen that is named and does not answer is a panic of the toolkit; nobody needs its backtrace.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let built = panic::catch_unwind(AssertUnwindSafe(|| builder.build(context)));
+    panic::set_hook(hook);
+    let app = match built {
         Ok(Ok(app)) => app,
         Ok(Err(error)) => {
             show_failure(&error.to_string());

@@ -22,11 +22,12 @@ pub(crate) fn serve<R: Runtime>(
             Some((bytes, kind)) => (StatusCode::OK, kind, bytes),
             None => (StatusCode::NOT_FOUND, "image/gif", PLACEHOLDER.to_vec()),
         };
+        // No Cross-Origin-Resource-Policy: this scheme is another origin than the page's, and WebKitGTK then refuses a
+        // picture whenever it is shown a second time. Pages of others never come into this window.
         let response = Response::builder()
             .status(status)
             .header("content-type", kind)
             .header("x-content-type-options", "nosniff")
-            .header("cross-origin-resource-policy", "same-origin")
             .header("cache-control", "private, max-age=3600")
             .body(bytes);
         if let Ok(response) = response {

@@ -100,8 +100,8 @@ impl Desk {
         made["id"].as_str().unwrap().to_owned()
     }
 
-    /// A run of the tiniest network that nobody will see end.
-    fn start_long_run(&self) {
+    /// Trains the tiniest network and shows the run's page.
+    fn start_run(&self, steps: u32) {
         let home = self.home.path();
         let tiny = root().join("tests/golden/models/llava_xtuner");
         let preset = PRESET
@@ -120,7 +120,7 @@ impl Desk {
         std::fs::write(&data, json!(rows).to_string()).unwrap();
         let values = json!({
             "data.json": data, "data.image_folder": root().join("tests/fixtures/images"),
-            "train.max_steps": "100000", "train.batch": "2",
+            "train.max_steps": steps.to_string(), "train.batch": "2", "checkpoint.every": "20",
         });
         let draft = json!({ "recipe": "pretrain", "preset": "tiny", "values": values, "name": "long" });
         let runs = self.driver.core("start_run", json!({ "drafts": [draft], "queue": false }));
@@ -192,6 +192,14 @@ fn pictures_come_by_drop_and_by_paste_and_are_answered() {
 
     page.type_into(question, "What is this?\u{e007}");
     page.until_said("tokens/s");
+    // The same picture once more, in another room.
+    page.click("//nav//a[normalize-space(.)='Home']");
+    page.until_said("This machine");
+    page.until(
+        "the chat's picture is drawn again",
+        "document.querySelector('main img')?.naturalWidth > 1",
+        json!([]),
+    );
 }
 
 #[test]
@@ -218,11 +226,31 @@ fn a_killed_worker_is_told_within_three_seconds_and_comes_back() {
 }
 
 #[test]
+fn a_run_goes_on_after_its_process_was_killed() {
+    let desk = Desk::open();
+    let page = &desk.driver;
+    desk.start_run(400);
+    let step =
+        "Number((document.body.innerText.match(/step ([\\d,]+) of 400/) ?? [])[1]?.replace(',', '') ?? 0)";
+    page.until("a checkpoint is behind", &format!("{step} > 25"), json!([]));
+    let worker = desk.worker().unwrap();
+    assert!(Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap().success());
+    let told = page.until_said("The process that computes ended");
+    assert!(told < Duration::from_secs(3), "{told:?}");
+    page.press("Resume the run");
+    let longest = Duration::from_secs(60);
+    let done = "document.body.innerText.includes('Look at the answers before and after')";
+    page.until_within(longest, "the run ends", done, json!([]));
+    let runs = page.core("list_runs", json!({}));
+    assert_eq!((&runs[0]["state"], &runs[0]["step"]), (&json!("finished"), &json!(400)), "{runs}");
+}
+
+#[test]
 fn closing_on_a_run_asks_and_a_second_start_brings_the_window_back() {
     let desk = Desk::open();
     let page = &desk.driver;
     let window = desk.window();
-    desk.start_long_run();
+    desk.start_run(100_000);
     page.until_said("of 100,000");
 
     desk.display.press_close(window);
