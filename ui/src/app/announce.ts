@@ -4,6 +4,7 @@ import type { JobInfo } from "../bindings/protocol";
 import { onEvent } from "./live.svelte";
 import { live } from "./live.svelte";
 import { m } from "./language.svelte";
+import { notify } from "./notify";
 import { tell, tellError } from "./notices.svelte";
 import { go, route } from "./route.svelte";
 
@@ -20,10 +21,12 @@ export function announceEnds(): () => void {
     if (event.kind !== "train") return;
     const { run, event: what } = event;
     if (what.kind !== "finished" && what.kind !== "failed") return;
-    if (route().room === "runs" && route().id === run) return;
     const name = live.runs?.find((one) => one.id === run)?.name ?? run;
+    const text = what.kind === "finished" ? m().shell.runFinished(name) : m().shell.runFailed(name);
     const action = { label: m().shell.seeRun, run: () => go("runs", run) };
-    if (what.kind === "finished") tell({ tone: "good", text: m().shell.runFinished(name), action });
-    else tell({ tone: "bad", text: m().shell.runFailed(name), error: what.error, action });
+    notify(text, action.run);
+    if (route().room === "runs" && route().id === run) return;
+    if (what.kind === "finished") tell({ tone: "good", text, action });
+    else tell({ tone: "bad", text, error: what.error, action });
   });
 }

@@ -18,15 +18,15 @@ export function fillDemoData(wizard: Wizard, data: DatasetSummary): void {
 
 /** Fills the wizard; `false` when the demo is not all here, and the preview says what misses. */
 export function fillDemo(wizard: Wizard, models: readonly ModelSummary[], datasets: readonly DatasetSummary[]): boolean {
-  const demo = models.some((model) => model.bundled);
+  const stack = models.find((model) => model.bundled && model.kind === "stack");
   const recipe = wizard.recipes.find((one) => one.name === "finetune-small") ?? wizard.recipes.find((one) => one.stage === "finetune");
   const data = datasets.find((one) => one.held_out.length > 0 && !one.fault);
   wizard.stages = "finetune";
   const draft = wizard.drafts.finetune;
   draft.preset = wizard.presets.find((preset) => preset.name === "demo")?.name ?? draft.preset;
   if (recipe) draft.recipe = recipe.name;
-  draft.values = {};
+  draft.values = stack?.paths.llava ? { "model.pretrained": stack.paths.llava } : {};
   if (data) fillDemoData(wizard, data);
   wizard.refresh();
-  return demo && data !== undefined;
+  return models.some((model) => model.bundled) && data !== undefined;
 }

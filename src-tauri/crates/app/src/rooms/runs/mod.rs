@@ -1,5 +1,6 @@
 //! Runs: the queue, the one that computes, and what their folders say.
 
+mod awake;
 mod findings;
 mod folder;
 mod live;
@@ -18,6 +19,7 @@ use eyewright_protocol::{
 };
 use eyewright_train::plan::{Overrides, RunPlan, Source};
 
+use self::awake::Awake;
 use super::plans::{draft_of, text_of};
 use super::{bad_request, not_found};
 use crate::library::{free_name, remove_folder, replace};
@@ -56,6 +58,7 @@ struct Current {
     steps: Option<u64>,
     loss: Option<f64>,
     started: Instant,
+    _awake: Option<Awake>,
 }
 
 impl RunRoom {
@@ -203,6 +206,7 @@ impl Inner {
         note.write(&folder)?;
         let job = self.jobs.add(JobKind::Train, note.name.clone(), Some(waiting.run.to_string()));
         job.start();
+        let awake = if self.settings.get().keep_awake { Awake::begin() } else { None };
         lock(&self.runs.table).current = Some(Current {
             run: waiting.run.clone(),
             task: None,
@@ -213,6 +217,7 @@ impl Inner {
             steps: None,
             loss: None,
             started: Instant::now(),
+            _awake: awake,
         });
         let Some(here) = self.myself() else { return Ok(()) };
         let (run, mut flow) = (waiting.run.clone(), live::Flow::default());
