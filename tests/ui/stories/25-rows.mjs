@@ -46,6 +46,7 @@ export const stories = {
     assert.deepEqual(JSON.parse(read()).map((one) => one.id).slice(0, 3), ["row-0", "row-2", "row-3"]);
     await toast.getByRole("button", { name: "Undo" }).click();
     await row(page, 2).getByText("row-1", { exact: true }).waitFor();
+    await toast.waitFor({ state: "hidden" });
     assert.equal(read(), before);
     await page.getByRole("button", { name: "Undo the last change" }).waitFor({ state: "hidden" });
   },
@@ -64,6 +65,16 @@ export const stories = {
     await dialog.getByRole("button", { name: "Save over it" }).click();
     await row(page, 1).getByText("mine").waitFor();
     assert.equal(read(), theirs.replace('"theirs"', '"mine"'));
+  },
+
+  async "leaving a run for a data set asks nobody for a run of that name"({ page }) {
+    const { body } = await ask(page, "list_datasets");
+    await page.evaluate(() => (location.hash = "#/runs/none"));
+    await page.getByRole("alert").filter({ hasText: "there is no run" }).getByRole("button", { name: "Dismiss" }).click();
+    await page.evaluate((id) => (location.hash = `#/datasets/${id}`), body[0].id);
+    await page.getByRole("heading", { name: body[0].name, exact: true }).waitFor();
+    await page.waitForTimeout(300);
+    assert.equal(await page.getByRole("alert").count(), 0);
   },
 
   async "an empty data set says so and complains of nothing"({ page }) {

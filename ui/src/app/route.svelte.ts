@@ -35,6 +35,11 @@ export function route(): Route {
   return state.route;
 }
 
+/** What is open in a room. A room sees the address change before it is taken down: another room's thing is not its own. */
+export function openIn(room: Room): string | null {
+  return state.route.room === room ? state.route.id : null;
+}
+
 export function go(room: Room, id?: string | null, params?: Record<string, string>): void {
   location.hash = hrefOf(room, id, params);
 }
