@@ -133,6 +133,8 @@ export const stories = {
     const folder = (await page.getByRole("region", { name: "Verification report" }).locator(".mono").first().textContent()).trim();
     assert.ok(existsSync(join(folder, "projector")), folder);
     await page.getByText("How to load it").waitFor();
+    // What is copied is the command, without the fences of its Markdown.
+    assert.match(await page.getByRole("region", { name: "Verification report" }).locator("pre.code").first().textContent(), /^eyewright chat /);
     // An adapter of the tower has no place in GGUF's two files; what cannot be written says why.
     for (const card of await page.locator("label.format:has(input:disabled)").all()) assert.match(await card.textContent(), /Not from this checkpoint: ./);
   },

@@ -23,7 +23,6 @@ export const exporting = {
   checks: "Comparisons",
   files: "Files",
   snippet: "How to load it",
-  copySnippet: "Copy snippet",
   passed: "passed",
   failed: "failed",
   again: "Export another",

@@ -25,7 +25,6 @@ export const exporting: Messages["exporting"] = {
   checks: "比对项",
   files: "文件",
   snippet: "如何加载",
-  copySnippet: "复制代码",
   passed: "通过",
   failed: "未通过",
   again: "再导出一个",
