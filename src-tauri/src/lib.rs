@@ -8,6 +8,7 @@ mod closing;
 mod door;
 mod pages;
 mod pictures;
+mod watch;
 
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
@@ -118,6 +119,7 @@ fn open(app: &AppHandle) -> Result<(), Box<dyn std::error::Error>> {
         opened_with: Vec::new(),
     };
     let studio = Studio::open(config, Box::new(door::WindowDoor::new(app.clone())))?;
+    watch::start(app, &studio);
     app.manage(Held { studio, listening: AtomicU64::new(0), waiting: Mutex::default() });
     WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()))
         .title("Eyewright")

@@ -141,6 +141,7 @@ impl Driver {
     fn http(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let say = |error: std::io::Error| error.to_string();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(say)?;
+        stream.set_read_timeout(Some(2 * PATIENCE)).map_err(say)?;
         let body = body.to_string();
         write!(
             stream,

@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test")]
 
+mod desktop;
 mod display;
 mod drag;
 mod driver;
@@ -246,6 +247,19 @@ fn a_run_goes_on_after_its_process_was_killed() {
 }
 
 #[test]
+fn the_desktop_hears_that_a_run_ended() {
+    let desk = Desk::open();
+    let (_connection, heard) = desktop::open(&desk.display);
+    desk.start_run(1000);
+    // Who looks at the window sees the end there.
+    let _tray = desktop::open_tray(&desk.display);
+    desk.driver.core("answer_close", json!({ "choice": "keep_running" }));
+    until("the window is in the tray", || !desk.display.is_shown(desk.window()));
+    until("the end is told", || !heard.notes().is_empty());
+    assert_eq!(heard.notes(), ["long: Finished · 训练完成"]);
+}
+
+#[test]
 fn closing_on_a_run_asks_and_a_second_start_brings_the_window_back() {
     let desk = Desk::open();
     let page = &desk.driver;
@@ -262,8 +276,17 @@ fn closing_on_a_run_asks_and_a_second_start_brings_the_window_back() {
     desk.display.press_close(window);
     page.until_said("Work is going on");
     page.press("Keep running in the background");
-    // This screen has no tray, so the window must not vanish where nothing brings it back.
-    std::thread::sleep(Duration::from_millis(500));
+    // Without a tray the window must not vanish where nothing brings it back.
+    page.until("the question is gone", "!document.body.innerText.includes('Work is going on')", json!([]));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(desk.display.is_shown(window));
+    assert!(desk.worker().is_some(), "the run goes on");
+
+    let _tray = desktop::open_tray(&desk.display);
+    desk.display.press_close(window);
+    page.until_said("Work is going on");
+    page.press("Keep running in the background");
+    until("the window is in the tray", || !desk.display.is_shown(window));
     assert!(desk.worker().is_some(), "the run goes on");
 
     let mut second = Command::new(env!("CARGO_BIN_EXE_eyewright-desktop"));

@@ -2,7 +2,8 @@
 
 import { live } from "./live.svelte";
 
-const usable = () => typeof Notification !== "undefined" && live.settings?.notify === true;
+/** The window tells the desktop itself. */
+const usable = () => live.info?.door === "browser" && typeof Notification !== "undefined" && live.settings?.notify === true;
 
 /** Asks for leave once; a browser allows that only on a click. */
 export function askForNotices(): void {
