@@ -23,7 +23,8 @@ const PROGRAMS: &[&str] = &[
     "cuda,wgpu",
 ];
 
-/// `cargo xtask bundle [FORMATS]`: a `.deb`, or what is named, below `release/bundle/` of the target folder.
+/// `cargo xtask bundle [FORMATS]`: a `.deb`, or what is named, below `release/bundle/` of the target folder. The bundler
+/// fetches tools for other formats.
 pub(crate) fn bundle(root: &Path, formats: &[&str]) -> Result<ExitCode> {
     packages::ensure_builds()?;
     let built = ui::build(root)? && step::succeeds(&mut step::cargo(root, PROGRAMS))?;

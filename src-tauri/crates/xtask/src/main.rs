@@ -27,7 +27,7 @@ const USAGE: &str = "\
 cargo xtask run [ARGS]     build Eyewright and open its window; with ARGS, run the terminal program
 cargo xtask test [FILTER]  install or name missing Debian packages, then run the test suites
 cargo xtask ci             format, tidy, lints, documentation and tests: what must pass before a change is merged
-cargo xtask bundle         make a Debian package of both programs with every back end; `appimage` makes one of those
+cargo xtask bundle         make a Debian package of both programs with every back end
 cargo xtask interop        export tiny models in every form and open them with transformers, PEFT and llama.cpp
 cargo xtask demo           pretrain, ask, finetune, ask: the whole story on a CPU in three minutes
 cargo xtask demo-model     make the bundled demo model from nothing; --toy, --device D, --print
