@@ -10,6 +10,7 @@ mod dataset;
 mod doctor;
 mod export;
 mod fresh;
+mod leave;
 mod models;
 mod plan;
 mod plan_arguments;

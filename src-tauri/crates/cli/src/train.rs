@@ -12,7 +12,12 @@ use eyewright_app::{
     },
 };
 
-use crate::{plan_arguments::PlanArguments, print, run_view::RunView};
+use crate::{
+    leave::{self, FirstWish, Wish},
+    plan_arguments::PlanArguments,
+    print,
+    run_view::RunView,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
@@ -60,14 +65,14 @@ fn request(arguments: &TrainArguments) -> anyhow::Result<TrainRequest> {
 
 /// The first Ctrl-C saves and stops after the step, the second leaves at once: checkpoints are whole at any moment.
 fn stop_on_ctrl_c(control: &RunControl) -> anyhow::Result<()> {
-    let control = control.clone();
-    ctrlc::set_handler(move || {
-        if control.is_stopping() {
-            control.stop_now();
-            std::process::exit(130);
+    let (control, wish) = (control.clone(), FirstWish::default());
+    ctrlc::set_handler(move || match wish.signal() {
+        Wish::Stop => {
+            control.stop();
+            eprintln!("\nstopping after this step; its checkpoint is saved. Ctrl-C again leaves at once");
         }
-        control.stop();
-        eprintln!("\nstopping after this step; its checkpoint is saved. Ctrl-C again leaves at once");
+        Wish::Echo => {}
+        Wish::LeaveAtOnce => leave::at_once(),
     })
     .context("Ctrl-C cannot be watched")
 }

@@ -31,11 +31,11 @@ struct Amounts {
 /// What makes the bundled model; models/demo/README.md says what its parts were made with so far.
 const FULL: Amounts = Amounts {
     text_rows: 600_000,
-    llm_steps: 4800,
+    llm_steps: 9600,
     picture_rows: 400_000,
-    tower_steps: 6000,
+    tower_steps: 7200,
     caption_rows: 128_000,
-    pretrain_steps: 1500,
+    pretrain_steps: 2500,
     question_rows: 48_000,
     finetune_steps: 700,
     batch: None,

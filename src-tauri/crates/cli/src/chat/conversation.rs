@@ -3,12 +3,12 @@
 use eyewright_app::{ChatSession, FinishReason, Picture};
 
 use super::{
-    ChatArguments, INTERRUPTED, Interrupts,
+    ChatArguments, Interrupts,
     keyboard::{Entry, Keyboard},
     picture,
     typed::{Typed, understand},
 };
-use crate::print;
+use crate::{leave, print};
 
 const HELP: &str = "\
 Enter sends. A line that ends with \\ goes on in the next one, so does Alt-Enter, and all between \"\"\" and \"\"\".
@@ -34,7 +34,7 @@ pub(super) fn run(
     loop {
         let text = match keyboard.next()? {
             Entry::End => return Ok(()),
-            Entry::Interrupted if interrupted => std::process::exit(INTERRUPTED),
+            Entry::Interrupted if interrupted => std::process::exit(leave::INTERRUPTED),
             Entry::Interrupted => {
                 interrupted = true;
                 eprintln!("Ctrl-C again leaves.");

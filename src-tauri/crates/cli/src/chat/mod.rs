@@ -21,6 +21,8 @@ use eyewright_app::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::leave;
+
 pub(crate) use arguments::{ChatArguments, ModelArguments, positive};
 
 pub(crate) fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
@@ -74,16 +76,13 @@ pub(crate) struct Interrupts {
     answering: Arc<AtomicBool>,
 }
 
-/// Exit code of a program that was interrupted.
-const INTERRUPTED: i32 = 130;
-
 impl Interrupts {
     fn watch() -> anyhow::Result<Self> {
         let (cancel, answering) = (CancelToken::default(), Arc::new(AtomicBool::new(false)));
         let (token, busy) = (cancel.clone(), answering.clone());
         ctrlc::set_handler(move || {
             if token.is_cancelled() || !busy.load(Ordering::Relaxed) {
-                std::process::exit(INTERRUPTED);
+                leave::at_once();
             }
             token.cancel();
         })
