@@ -5,6 +5,7 @@
 mod answers;
 mod bench;
 mod conversation;
+mod download;
 mod inspect;
 mod memory;
 mod program;

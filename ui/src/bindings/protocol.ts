@@ -750,7 +750,7 @@ started: number,
 outcome: JobOutcome | null,
 /** Why it failed. */
 error: ErrorBody | null,
-/** What it is about: id of the chat, run, model or data set. */
+/** What it is about: id of the chat, run, model or data set; the revision of a download. */
 subject: string | null,
 };
 

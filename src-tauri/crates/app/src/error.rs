@@ -131,8 +131,9 @@ pub enum AppError {
     },
     /// A model that is not on this machine.
     #[error(
-        "the model `{name}` is not on this machine: it is no folder, and not below `models/`, `models/weights/` or \
-         `$EYEWRIGHT_HOME/models`. Download it there, or give the path of its folder with `--llm` or `--tower`"
+        "the model `{name}` is not on this machine: it is no folder, and not below `models/`, `models/weights/` or the \
+         library's `models/`. Fetch it with `eyewright models download {name}`, or give the path of its folder with \
+         `--llm` or `--tower`"
     )]
     NoModelFolder {
         /// What was asked for.

@@ -6,6 +6,7 @@
 mod bench;
 pub mod compare;
 pub mod demo;
+mod download;
 mod error;
 pub mod export;
 mod inspect;
@@ -19,9 +20,11 @@ pub mod training;
 mod worker;
 
 pub use bench::{ChatBench, ChatBenchReport, Spread, bench_chat};
+pub use download::{DownloadRequest, download};
 pub use error::AppError;
 pub use eyewright_data::image::{DecodeLimits, Picture, SquareMode, open as open_picture};
 pub use eyewright_data::template::ChatTemplate;
+pub use eyewright_hub::{Downloaded, Progress as DownloadProgress};
 pub use eyewright_infer::{
     Answer, CancelToken, ChatModel, ChatSession, FinishReason, GenerationConfig, SamplingConfig,
 };

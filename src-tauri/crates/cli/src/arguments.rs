@@ -29,7 +29,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::dataset::DatasetCommand,
     },
-    /// Look at model folders.
+    /// Fetch models and look at their folders.
     Models {
         #[command(subcommand)]
         command: ModelsCommand,
@@ -69,6 +69,8 @@ pub(crate) enum ModelsCommand {
     Inspect(InspectArguments),
     /// Write a part that a run trained in full to a Hugging Face folder of its own.
     Write(crate::models::WriteArguments),
+    /// Fetch a model from the Hugging Face hub, or a mirror of it, into the library.
+    Download(crate::download::DownloadArguments),
     /// Make a model with random numbers, to be trained from nothing.
     New(crate::fresh::NewArguments),
 }

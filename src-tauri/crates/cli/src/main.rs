@@ -8,6 +8,7 @@ mod chat;
 mod compare;
 mod dataset;
 mod doctor;
+mod download;
 mod export;
 mod fresh;
 mod leave;
@@ -63,6 +64,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Export(arguments) => export::run_export(&arguments),
         Command::Convert(arguments) => export::run_convert(&arguments),
         Command::Models { command: ModelsCommand::New(new) } => fresh::run(&new),
+        Command::Models { command: ModelsCommand::Download(download) } => download::run(&download),
         Command::Dataset { command } => dataset::run(&command),
         Command::Doctor => {
             doctor::run();

@@ -73,7 +73,7 @@ reply! {
         pub outcome: Option<JobOutcome>,
         /// Why it failed.
         pub error: Option<ErrorBody>,
-        /// What it is about: id of the chat, run, model or data set.
+        /// What it is about: id of the chat, run, model or data set; the revision of a download.
         pub subject: Option<String>,
     }
 }

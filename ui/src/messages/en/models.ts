@@ -53,6 +53,7 @@ export const models = {
   addDone: (name: string) => `${name} is on the list.`,
   downloadTitle: "Download a model",
   downloadText: (hub: string) => `From ${hub}. The address can be changed in the settings.`,
+  downloadKey: (hub: string) => `Your key is sent to ${hub} and nowhere else.`,
   repository: "Repository",
   repositoryHint: "Such as openai/clip-vit-large-patch14-336",
   revision: "Branch, tag or commit (optional)",

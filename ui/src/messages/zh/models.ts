@@ -50,6 +50,7 @@ export const models: Messages["models"] = {
   addDone: (name) => `${name} 已加入列表。`,
   downloadTitle: "下载模型",
   downloadText: (hub) => `来自 ${hub}。可在设置中更改地址。`,
+  downloadKey: (hub) => `你的密钥只会发送到 ${hub}。`,
   repository: "仓库",
   repositoryHint: "例如 openai/clip-vit-large-patch14-336",
   revision: "分支、标签或提交（可选）",

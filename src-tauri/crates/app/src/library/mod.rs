@@ -97,6 +97,14 @@ pub fn default_home() -> PathBuf {
     }
 }
 
+/// The folder of models of the usual library; nothing is made.
+pub(crate) fn library_models() -> PathBuf {
+    let home = default_home();
+    // Opening makes the folder, which asking for a model should not.
+    let settings = home.join("settings.toml").is_file().then(|| SettingsFile::open(&home).ok()).flatten();
+    settings.map_or(home, |settings| settings.get().library.into()).join("models")
+}
+
 /// Where bundled models may be: beside an installed program, or in the checkout it was built from.
 pub fn bundled_models() -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> =

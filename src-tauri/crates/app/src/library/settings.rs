@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use eyewright_hub::Address;
 use eyewright_ops::DeviceChoice;
 use eyewright_protocol::{
     ChangeSettings, DtypeWord, ErrorBody, ErrorCode, Language, SamplingSettings, Settings, Theme,
@@ -164,9 +165,9 @@ fn changed(mut now: Settings, change: ChangeSettings) -> Reply<Settings> {
         make_folder(Path::new(library))?;
     }
     if let Some(hub) = &change.hub
-        && !(hub.starts_with("https://") || hub.starts_with("http://"))
+        && let Err(error) = Address::parse(hub)
     {
-        return bad(format!("the hub's address `{hub}` must begin with https:// or http://"));
+        return bad(error.to_string());
     }
     if change.api_port == Some(0) {
         return bad("the API server needs a port from 1 to 65535".to_owned());

@@ -4,6 +4,7 @@ mod api;
 mod chats;
 mod datasets;
 mod doors;
+mod downloads;
 mod exports;
 mod machine;
 mod models;

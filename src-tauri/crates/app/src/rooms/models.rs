@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use eyewright_infer::SamplingConfig;
 use eyewright_model::stack::{StackFiles, StackKind};
 use eyewright_protocol::{
-    AddModel, DeleteModel, DownloadModel, ErrorBody, ErrorCode, InspectPaths, JobInfo, JobKind, JobOutcome,
-    ListName, LoadModel, LoadedModel, ModelCard, ModelChoice, ModelId, ModelKind, ModelPart, ModelPaths,
-    ModelRef, ModelSummary, Nothing, PresetCard, SamplingSettings,
+    AddModel, DeleteModel, ErrorBody, ErrorCode, InspectPaths, JobInfo, JobKind, JobOutcome, ListName,
+    LoadModel, LoadedModel, ModelCard, ModelChoice, ModelId, ModelKind, ModelPart, ModelPaths, ModelRef,
+    ModelSummary, Nothing, PresetCard, SamplingSettings,
 };
 use eyewright_train::plan::Preset;
 
@@ -70,7 +70,9 @@ impl Inner {
         for name in names_in(&library.models()) {
             let paths = plain(&library.models().join(&name));
             if listed.iter().any(|entry| entry.paths == paths)
-                || !Path::new(&paths.model).join("config.json").is_file()
+                || !["config.json", "download.json"]
+                    .iter()
+                    .any(|file| Path::new(&paths.model).join(file).is_file())
             {
                 continue;
             }
@@ -94,7 +96,7 @@ impl Inner {
         Ok(self.model_entries()?.into_iter().map(|(entry, bundled)| self.summary(entry, bundled)).collect())
     }
 
-    fn summary(&self, entry: ModelEntry, bundled: bool) -> ModelSummary {
+    pub(super) fn summary(&self, entry: ModelEntry, bundled: bool) -> ModelSummary {
         let (kind, architecture, fault) = match look(&entry.paths) {
             Ok((kind, architecture)) => (kind, architecture, None),
             Err(error) => (ModelKind::LanguageModel, String::new(), Some(error)),
@@ -210,11 +212,6 @@ impl Inner {
             }
         });
         Ok(cards.collect())
-    }
-
-    pub(crate) fn download_model(&self, _: DownloadModel) -> Reply<JobInfo> {
-        Err(ErrorBody::new(ErrorCode::Unsupported, "this build downloads no models")
-            .hint("Download the repository with another program and add its folder."))
     }
 
     /// Everything the worker needs to open this.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 
+use eyewright_hub::HubError;
 use eyewright_infer::ChatError;
 use eyewright_interop::InteropError;
 use eyewright_model::{stack::StackError, weights::WeightsError};
@@ -68,6 +69,47 @@ fn refused(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
     let kind = chain.find_map(|error| error.downcast_ref::<io::Error>())?.kind();
     let content = matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData);
     (!content).then(|| of_kind(kind).0)
+}
+
+/// A download that did not come to its end.
+pub(crate) fn hub_fault(error: &HubError) -> ErrorBody {
+    let told = |code, hint| ErrorBody::new(code, error.to_string()).hint(hint);
+    match error {
+        HubError::Address { .. } => {
+            told(ErrorCode::BadRequest, "Change the download address in the settings.")
+        }
+        HubError::Token => told(ErrorCode::BadRequest, "Set it in the settings under Keys."),
+        HubError::Name { .. } | HubError::Revision { .. } => {
+            ErrorBody::new(ErrorCode::BadRequest, error.to_string())
+        }
+        HubError::Connection { .. } => told(
+            ErrorCode::Network,
+            "Check the connection, or choose another download address in the settings. What came is kept: the same \
+             download goes on from there.",
+        ),
+        HubError::Refused { .. } => told(ErrorCode::NotReady, "Keys are set in the settings."),
+        HubError::Tls { .. } => ErrorBody::new(ErrorCode::Network, error.to_string()),
+        HubError::Missing { .. } => told(ErrorCode::NotFound, "Check the name and the revision."),
+        HubError::Status { .. } => told(ErrorCode::Network, "Try again later; what came is kept."),
+        HubError::Answer { .. } | HubError::Redirect { .. } => {
+            told(ErrorCode::Network, "Check the download address in the settings.")
+        }
+        HubError::UnsafeName { .. } => told(ErrorCode::Damaged, "Take the model from somebody else."),
+        HubError::NothingToRead { .. } => {
+            told(ErrorCode::Unsupported, "Look for the same model in Hugging Face form, not as GGUF.")
+        }
+        HubError::Space { .. } => {
+            told(ErrorCode::DiskFull, "Free some space, or choose another library folder in the settings.")
+        }
+        HubError::File { action, path, source } => io_fault(action, path, source),
+        HubError::Changed { .. } => told(ErrorCode::Damaged, "Start the download again."),
+        HubError::Checksum { .. } => told(
+            ErrorCode::Damaged,
+            "Start the download again; if that does not help, choose another download address.",
+        ),
+        HubError::Busy { .. } => told(ErrorCode::Busy, "Wait for the other download, or stop it."),
+        HubError::Cancelled => ErrorBody::new(ErrorCode::Cancelled, error.to_string()),
+    }
 }
 
 fn of_kind(kind: io::ErrorKind) -> (ErrorCode, &'static str) {

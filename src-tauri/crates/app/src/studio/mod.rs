@@ -21,7 +21,7 @@ use eyewright_protocol::{ErrorBody, Event, ListName, Settings};
 pub(crate) use dispatch::panic_text;
 pub use events::EventStream;
 pub(crate) use events::Events;
-pub(crate) use fault::{body, io_fault};
+pub(crate) use fault::{body, hub_fault, io_fault};
 pub use host::{Host, Pasted};
 pub(crate) use jobs::{JobHandle, Jobs};
 

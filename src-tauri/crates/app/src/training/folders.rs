@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::library::above_program;
+use crate::library::{above_program, library_models, names_in};
 
 /// The folder that a plan's `model.llm` or `model.tower` means: a path as it is, or a name below one of the places
-/// where models are kept: `models/`, `models/weights/`, the same beside the program, `$EYEWRIGHT_HOME/models`, and
-/// the cache of Hugging Face's own programs.
+/// where models are kept: `models/`, `models/weights/`, the same beside the program, the library's `models/`, and the
+/// cache of Hugging Face's own programs.
 pub fn find_model_folder(name: &str) -> Option<PathBuf> {
     let given = Path::new(name);
     if name.is_empty() || given.exists() {
@@ -18,12 +18,20 @@ pub fn find_model_folder(name: &str) -> Option<PathBuf> {
     let last = given.file_name().map(PathBuf::from).unwrap_or_default();
     let below =
         |home: &Path| [home.join(given), home.join("weights").join(given), home.join("weights").join(&last)];
-    homes().iter().flat_map(|home| below(home)).find(|folder| folder.is_dir()).or_else(|| in_hub_cache(name))
+    let found = homes().iter().flat_map(|home| below(home)).find(|folder| folder.is_dir());
+    found.or_else(|| downloaded(name)).or_else(|| in_hub_cache(name))
+}
+
+/// What `eyewright models download` or the interface has fetched.
+fn downloaded(name: &str) -> Option<PathBuf> {
+    let models = library_models();
+    let folders = names_in(&models).into_iter().map(|folder| models.join(folder));
+    folders.into_iter().find(|folder| eyewright_hub::downloaded_from(folder).is_some_and(|from| from == name))
 }
 
 fn homes() -> Vec<PathBuf> {
     let mut homes = vec![PathBuf::from("models")];
-    homes.extend(std::env::var_os("EYEWRIGHT_HOME").map(|home| PathBuf::from(home).join("models")));
+    homes.push(library_models());
     homes.extend(above_program().iter().map(|folder| folder.join("models")));
     homes
 }

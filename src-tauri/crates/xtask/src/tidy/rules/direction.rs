@@ -8,6 +8,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("cubecl-llvm", &[]),
     ("eyewright-protocol", &[]),
     ("eyewright-ops", &[]),
+    ("eyewright-hub", &[]),
     ("eyewright-model", &["eyewright-ops"]),
     ("eyewright-data", &["eyewright-ops"]),
     ("eyewright-infer", BELOW_WORK),
@@ -22,6 +23,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "eyewright-interop",
             "eyewright-model",
             "eyewright-data",
+            "eyewright-hub",
             "eyewright-ops",
         ],
     ),
@@ -57,7 +59,12 @@ const WITHOUT_TENSORS: &[&str] =
 const PROTOCOL_USES: &[&str] = &["serde", "ts-rs"];
 
 const TABLE: &str = "src-tauri/crates/xtask/src/tidy/rules/direction.rs";
-const WINDOW_MANIFEST: &str = "src-tauri/Cargo.toml";
+
+/// Families of crates, and the only manifest that names them.
+const STAY: &[(&[&str], &str)] = &[
+    (&["tauri"], "src-tauri/Cargo.toml"),
+    (&["ureq", "reqwest", "hyper", "curl", "hf-hub"], "src-tauri/crates/hub/Cargo.toml"),
+];
 
 /// `desktop, cli, server, tests → app → train, infer, interop → model, data → ops`; `protocol` is a leaf.
 pub(super) fn crates_point_down(tree: &Tree) -> Vec<Finding> {
@@ -98,22 +105,20 @@ fn objection(package: &str, row: &Dependency, upwards: bool) -> Option<&'static 
     (leaf && !PROTOCOL_USES.contains(&row.name.as_str())).then_some("keep the leaf to serde and ts-rs")
 }
 
-/// `tauri` and its plugins are named by the window crate alone.
-pub(super) fn window_framework_stays_in_the_window(tree: &Tree) -> Vec<Finding> {
+/// `tauri` and its plugins are named by the window crate alone, HTTP clients by the crate that asks other machines.
+pub(super) fn some_crates_stay_in_one_place(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for manifest in tree.manifests() {
-        if manifest.path == WINDOW_MANIFEST {
-            continue;
-        }
         for row in manifest.dependencies.iter().chain(&manifest.shared) {
-            if row.name == "tauri" || row.name.starts_with("tauri-") {
-                let what = format!("`{}` is named outside the window crate", row.name);
-                findings.push(Finding::new(
-                    &manifest.path,
-                    row.line,
-                    what,
-                    format!("move it to {WINDOW_MANIFEST}"),
-                ));
+            let is = |name: &&str| {
+                row.name.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            };
+            let Some((_, place)) = STAY.iter().find(|(names, _)| names.iter().any(is)) else {
+                continue;
+            };
+            if manifest.path != *place {
+                let what = format!("`{}` is named outside its crate", row.name);
+                findings.push(Finding::new(&manifest.path, row.line, what, format!("move it to {place}")));
             }
         }
     }
@@ -171,12 +176,15 @@ mod tests {
     }
 
     #[test]
-    fn the_window_framework_stays_in_its_crate() {
-        let package = "[package]\nname = \"x\"\n[dependencies]\ntauri = \"2\"\n";
+    fn window_and_network_stay_in_their_crates() {
+        let package =
+            "[package]\nname = \"x\"\n[dependencies]\ntauri = \"2\"\nureq = \"2\"\ntaurine = \"1\"\n";
         let root = "[workspace.dependencies]\ntauri-plugin-dialog = \"2\"\n";
-        let find = |path: &str, text: &str| places(window_framework_stays_in_the_window, &[(path, text)]);
-        assert_eq!(find("src-tauri/crates/app/Cargo.toml", package), ["src-tauri/crates/app/Cargo.toml:4"]);
+        let find = |path: &str, text: &str| places(some_crates_stay_in_one_place, &[(path, text)]);
+        let app = "src-tauri/crates/app/Cargo.toml";
+        assert_eq!(find(app, package), [format!("{app}:4"), format!("{app}:5")]);
         assert_eq!(find("Cargo.toml", root), ["Cargo.toml:2"]);
-        assert!(find("src-tauri/Cargo.toml", package).is_empty());
+        assert_eq!(find("src-tauri/Cargo.toml", package), ["src-tauri/Cargo.toml:5"]);
+        assert_eq!(find("src-tauri/crates/hub/Cargo.toml", package), ["src-tauri/crates/hub/Cargo.toml:4"]);
     }
 }

@@ -20,7 +20,7 @@ pub(crate) type Rule = fn(&Tree) -> Vec<Finding>;
 /// Rules that must hold.
 pub(crate) const RULES: &[(&str, Rule)] = &[
     ("dependency-direction", direction::crates_point_down),
-    ("window-crate", direction::window_framework_stays_in_the_window),
+    ("one-place", direction::some_crates_stay_in_one_place),
     ("bindings", bindings::bindings_are_current),
     ("inheritance", inheritance::packages_inherit),
     ("one-version", inheritance::one_version_per_dependency),
