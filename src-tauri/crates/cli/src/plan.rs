@@ -76,7 +76,11 @@ fn print_plan(resolved: &ResolvedPlan, memory: &MemoryForecast, arguments: &Show
             plan.train.batch * plan.train.accumulation
         ));
     }
-    print::line(format_args!("\nmemory on {} for the longest row, in MiB", arguments.device));
+    print::line(format_args!(
+        "\nmemory on {} for the longest row, in MiB, at its most: when {}",
+        arguments.device,
+        memory.moment.about()
+    ));
     print::line(format_args!(
         "  {:16} {:>9} {:>9} {:>9} {:>11} {:>9}",
         "", "weights", "moments", "gradients", "activations", "together"

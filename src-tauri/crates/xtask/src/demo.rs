@@ -54,15 +54,17 @@ pub(crate) fn demo(root: &Path) -> Result<ExitCode> {
     ))?;
     eyewright(&train("pretrain", "captions", PRETRAIN_STEPS, 16, ""))?;
     let score = |model: &str, pictures: u32| score(&program, root, model, pictures);
-    let fresh = score(&format!("{FOLDER}/pretrain"), 10)?;
+    let fresh = score(&format!("{FOLDER}/pretrain"), 8)?;
     let bundled = "models/demo/llm --visual-encoder models/demo/tower --llava models/demo/pretrained";
-    let before = score(bundled, 30)?;
+    let before = score(bundled, PICTURES)?;
     println!("[{:.0} s]", started.elapsed().as_secs_f64());
     eyewright(&train("finetune", "questions", FINETUNE_STEPS, 16, " --pretrained models/demo/pretrained"))?;
-    let after = score(&format!("{FOLDER}/finetune"), 30)?;
+    let after = score(&format!("{FOLDER}/finetune"), PICTURES)?;
+    eyewright(&format!("export --run {FOLDER}/finetune --to xtuner --out {FOLDER}/hf"))?;
     print!("{}", tables(&fresh, &before, &after));
     println!(
-        "\nEverything is in {FOLDER}/: the runs, their logs, and the pictures. It took {:.0} s.",
+        "\nEverything is in {FOLDER}/: the runs, their logs, the pictures, and in hf/ projector and adapters in Hugging Face \
+         form. It took {:.0} s.",
         started.elapsed().as_secs_f64()
     );
     println!(
@@ -72,8 +74,11 @@ pub(crate) fn demo(root: &Path) -> Result<ExitCode> {
 }
 
 /// Optimiser steps that fit in the time of a demo.
-const PRETRAIN_STEPS: u32 = 30;
-const FINETUNE_STEPS: u32 = 140;
+const PRETRAIN_STEPS: u32 = 24;
+const FINETUNE_STEPS: u32 = 100;
+
+/// Held-out pictures that are asked about.
+const PICTURES: u32 = 20;
 
 /// Scores a model on the held-out pictures.
 fn score(program: &Path, root: &Path, model: &str, pictures: u32) -> Result<Value> {

@@ -2,12 +2,14 @@
 //!
 //! Pure values: no tensors, no devices, and no file but the small TOML ones it is asked to read.
 
+mod activations;
 mod choices;
 mod command;
 mod error;
 mod fields;
 mod files;
 mod memory;
+mod moments;
 mod overrides;
 mod parameters;
 mod parts;
@@ -26,6 +28,7 @@ pub use choices::{DecayWord, Precision, Quantisation, Source, Square, Stage, Tun
 pub use error::PlanError;
 pub use fields::{ALIASES, FIELDS, Field};
 pub use memory::{Coefficients, Forecast, MemoryForecast, PartMemory, Platform, forecast};
+pub use moments::Moment;
 pub use overrides::Overrides;
 pub use parameters::{Linear, PartParameters, TrainableParameters};
 pub use parts::{

@@ -41,6 +41,19 @@ pub enum Moment {
 impl Moment {
     pub(super) const ALL: [Self; 7] =
         [Self::See, Self::Read, Self::Loss, Self::Top, Self::Bottom, Self::Eye, Self::Update];
+
+    /// What a step does then.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::See => "the tower looks",
+            Self::Read => "the language model reads",
+            Self::Loss => "the loss is computed",
+            Self::Top => "the way back begins",
+            Self::Bottom => "the way back ends in the language model's first block",
+            Self::Eye => "the way back goes through projector and tower",
+            Self::Update => "the weights change",
+        }
+    }
 }
 
 /// Bytes that come and go within a step.

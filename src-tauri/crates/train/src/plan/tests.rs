@@ -316,7 +316,10 @@ fn forecasts_add_up_by_hand() {
     let base = blocks / 2 + blocks / 64 + blocks / 4096 + 2 * (1_889_110_016 - blocks);
     assert!(seed.llm.weights.abs_diff(base + 4 * 551_747_584) <= 1);
     assert_eq!(seed.llm.optimiser, 8 * 551_747_584);
-    assert_eq!(seed.llm.gradients, 4 * 551_747_584);
+    // Most is in memory when the way back begins: of all gradients only the head's adapter has one by then.
+    assert_eq!((seed.moment, seed.llm.gradients), (Moment::Top, 4 * 512 * (92_544 + 2048)));
+    let short = memory("internlm2-chat-1_8b", "finetune-qlora", &[("train.batch", "1")], Platform::Cuda);
+    assert_eq!((short.moment, short.llm.gradients), (Moment::Bottom, 4 * 551_747_584));
     assert_eq!(seed.tower.weights, 2 * 303_507_456 + 4 * 28_311_552);
     assert_eq!(seed.projector.weights, 4 * 6_295_552);
     assert_eq!(seed.projector.optimiser, 8 * 6_295_552);
@@ -338,7 +341,6 @@ fn forecasts_move_the_right_way() {
     let rows: &[(&[(&str, &str)], Measure)] = &[
         (&[("train.batch", "32")], total),
         (&[("train.activation_checkpointing", "false")], |memory| memory.llm.activations),
-        (&[("train.activation_checkpointing", "false")], |memory| memory.tower.activations),
         (&[("model.quantisation", "nf4")], |memory| memory.llm.weights),
         (&[("model.quantisation", "none")], |memory| memory.llm.weights),
         (&[("model.precision", "f32")], total),
@@ -356,5 +358,8 @@ fn forecasts_move_the_right_way() {
     for (pairs, measure) in rows {
         assert!(measure(&of(pairs)) < measure(&plain), "{pairs:?}");
     }
-    assert_eq!(of(&[("train.accumulation", "4"), ("train.batch", "16")]), plain);
+    // Earlier passes leave their gradients; how many passes there were makes no difference.
+    let passes = |count| of(&[("train.accumulation", count), ("train.batch", "16")]);
+    assert!(passes("2").total() > plain.total());
+    assert_eq!(passes("4"), passes("2"));
 }
