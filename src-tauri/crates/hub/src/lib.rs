@@ -1,6 +1,6 @@
 //! Models from a hub that speaks as Hugging Face does, or from a mirror of it, into a folder.
 //!
-//! The only crate that opens connections to other machines, and only when [`download`] is called. It knows names of
+//! The only crate that opens connections to other machines, and only when [`DownloadConfig::download`] is called. It knows names of
 //! files and no networks: what a model is, is seen when the folder is opened.
 
 mod address;
