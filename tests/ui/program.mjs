@@ -27,7 +27,9 @@ function programPath() {
 /** The program, its newest link, and what to do at the end. */
 export async function startProgram() {
   const home = mkdtempSync(join(tmpdir(), "eyewright-ui-"));
-  const program = spawn(programPath(), ["serve", "--ui", "--listen", "127.0.0.1:0", "--home", home], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  // The build folder may lie outside the checkout, from where bundled models are not found.
+  const env = { ...process.env, EYEWRIGHT_MODELS: join(ROOT, "models") };
+  const program = spawn(programPath(), ["serve", "--ui", "--listen", "127.0.0.1:0", "--home", home], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   const links = [];
   const take = (text) => {

@@ -1,0 +1,21 @@
+// The base of a run is found among models that share parts of it.
+
+import { expect, it } from "vitest";
+
+import type { ModelSummary, PlanRow } from "../../bindings/protocol";
+import { baseOf } from "./base";
+
+const row = (key: string, value: string) => ({ key, value }) as PlanRow;
+const model = (id: string, llm: string, tower: string | null, llava: string | null) => ({ id, kind: "stack", paths: { model: llm, visual_encoder: tower, llava } }) as ModelSummary;
+
+const models = [model("demo", "/d/llm", "/d/tower", "/d/pretrained"), model("other-eye", "/m/llm", "/x/tower", "/m/one"), model("plain", "/m/llm", "/m/tower", "/m/one"), model("begun", "/m/llm", "/m/tower", "/m/two")];
+const plan = (llm: string, pretrained: string) => [row("model.llm", llm), row("model.tower", "/m/tower"), row("model.pretrained", pretrained)];
+
+it.each([
+  ["/m/llm", "", "plain"],
+  ["/m/llm", "/m/two", "begun"],
+  ["/m/llm", "/elsewhere", "plain"],
+  ["/unknown", "/m/two", undefined],
+])("%s from `%s` began from %s", (llm, pretrained, expected) => {
+  expect(baseOf(plan(llm, pretrained), models)?.id).toBe(expected);
+});
