@@ -17,6 +17,7 @@ export const home = {
   hardware: "This machine",
   hardwareLooking: "Looking for devices…",
   computesOn: (device: string) => `Models compute on ${device}.`,
+  deviceAskedFor: "This device is the one asked for, in Settings or at the start.",
   uses: "Used for computing",
   usable: "Found",
   notUsable: "Not usable",

@@ -19,6 +19,7 @@ export const home: Messages["home"] = {
   hardware: "这台机器",
   hardwareLooking: "正在查找设备…",
   computesOn: (device) => `模型在 ${device} 上计算。`,
+  deviceAskedFor: "这是在设置中或启动时指定的设备。",
   uses: "用于计算",
   usable: "已找到",
   notUsable: "不可用",
