@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 
 import type { ModelSummary, PlanRow } from "../../bindings/protocol";
-import { baseOf } from "./base";
+import { baseOf } from "./beginning";
 
 const row = (key: string, value: string) => ({ key, value }) as PlanRow;
 const model = (id: string, llm: string, tower: string | null, llava: string | null) => ({ id, kind: "stack", paths: { model: llm, visual_encoder: tower, llava } }) as ModelSummary;
