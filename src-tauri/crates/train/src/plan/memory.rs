@@ -79,7 +79,7 @@ impl Coefficients {
     pub fn of(platform: Platform) -> Self {
         let portable = Self {
             runtime_bytes: 80e6,
-            // Seven plans of the demo's networks, measured on a CPU: forecasts between 0.93 and 1.06 of the peak.
+            // Seven plans of the demo's networks, measured on a CPU: forecasts between 0.96 and 1.06 of the peak.
             fragmentation: 0.08,
             // Portable attention records scaled scores and their softmax.
             kept_scores: 2.0,
