@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use eyewright_app::{Host, Pasted, Reply, Studio};
+use eyewright_app::{Host, Keyring, Pasted, Reply, Studio, desktop};
 use eyewright_protocol::{CloseChoice, Door, ErrorBody, ErrorCode, PickFor};
 use eyewright_server::{Server, ServerConfig};
 use rfd::AsyncFileDialog;
@@ -49,6 +49,10 @@ fn fault(message: &str) -> ErrorBody {
 impl Host for WindowDoor {
     fn door(&self) -> Door {
         Door::Window
+    }
+
+    fn keyring(&self) -> Reply<Box<dyn Keyring>> {
+        desktop::keyring()
     }
 
     fn pick_files(&self, purpose: PickFor) -> Reply<Vec<PathBuf>> {

@@ -22,7 +22,7 @@ impl Said {
 
 pub(super) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eyewright"));
-    command.env_remove("EYEWRIGHT_SOFTWARE_GPU");
+    command.env_remove("EYEWRIGHT_SOFTWARE_GPU").env("EYEWRIGHT_NO_KEYRING", "1");
     command
 }
 

@@ -28,7 +28,7 @@ function programPath() {
 export async function startProgram() {
   const home = mkdtempSync(join(tmpdir(), "eyewright-ui-"));
   // The build folder may lie outside the checkout, from where bundled models are not found.
-  const env = { ...process.env, EYEWRIGHT_MODELS: join(ROOT, "models") };
+  const env = { ...process.env, EYEWRIGHT_MODELS: join(ROOT, "models"), EYEWRIGHT_NO_KEYRING: "1" };
   const program = spawn(programPath(), ["serve", "--ui", "--listen", "127.0.0.1:0", "--home", home], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   const links = [];

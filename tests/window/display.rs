@@ -58,6 +58,7 @@ impl Display {
             .env("GDK_BACKEND", "x11")
             .env("LC_ALL", "C.UTF-8")
             .env("NO_AT_BRIDGE", "1")
+            .env("EYEWRIGHT_NO_KEYRING", "1")
             .env("WEBKIT_DISABLE_COMPOSITING_MODE", "1")
             .env_remove("WAYLAND_DISPLAY")
             .env_remove("XDG_DATA_HOME");

@@ -26,6 +26,7 @@ export const stories = {
 
   async "a key is kept and its text never comes back"({ page }) {
     const secret = "hf_0123456789secret";
+    await page.getByText(/^Kept in memory until Eyewright ends, never in a file/).waitFor();
     await page.getByLabel("New key: Download hub").fill(secret);
     await page.getByRole("button", { name: "Set", exact: true }).first().click();
     await page.getByText(/ends with cret/).waitFor();

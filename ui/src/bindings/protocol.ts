@@ -802,6 +802,12 @@ export type KeyRef = {
 name: string,
 };
 
+/** The system's keyring. */
+export type KeyringStatus = {
+/** Why it cannot be used: keys are then in memory, until the program ends. */
+missing: ErrorBody | null,
+};
+
 /** The language of the interface. */
 export type Language = "system" | "en" | "zh";
 
@@ -1732,6 +1738,8 @@ export type Commands = {
   change_settings: { request: ChangeSettings; reply: Settings };
   /** Keys that are kept, without their text. */
   list_keys: { request: Nothing; reply: Array<KeyInfo> };
+  /** Whether keys are kept in the system's keyring. */
+  keyring: { request: Nothing; reply: KeyringStatus };
   /** Keeps a key in the system's keyring, or in memory where there is none. */
   set_key: { request: SetKey; reply: KeyInfo };
   /** Forgets a key. */

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use eyewright_hub::{Address, DownloadConfig, Downloaded, HubError, Progress, Repository};
 
+use crate::desktop;
 use crate::library::{Library, SettingsFile, make_folder};
 use crate::studio::{Reply, hub_fault};
 
@@ -36,8 +37,14 @@ pub fn download(
     let settings = SettingsFile::open(&request.home)?.get();
     let library = Library::new(settings.library.as_ref())?;
     let address = request.address.as_ref().unwrap_or(&settings.hub);
+    // The key in the keyring was given for the hub of the settings.
+    let key = if *address == settings.hub {
+        desktop::keyring().ok().and_then(|keyring| keyring.get("hub"))
+    } else {
+        None
+    };
     let revision = request.revision.as_deref();
-    let config = download_config(&library, address, None, &request.repository, revision)?;
+    let config = download_config(&library, address, key, &request.repository, revision)?;
     config.download(told).map_err(|error| hub_fault(&error))
 }
 

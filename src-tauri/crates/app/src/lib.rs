@@ -6,6 +6,7 @@
 mod bench;
 pub mod compare;
 pub mod demo;
+pub mod desktop;
 mod download;
 mod error;
 pub mod export;

@@ -24,7 +24,7 @@ pub(crate) struct DownloadArguments {
     revision: Option<String>,
     /// Hub or mirror [default: HF_ENDPOINT, or that of the settings].
     ///
-    /// The key for it is HF_TOKEN.
+    /// The key for it is HF_TOKEN; for the hub of the settings, the key in the keyring goes first.
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// Folder of settings and library [default: EYEWRIGHT_HOME, or the system's place for data].

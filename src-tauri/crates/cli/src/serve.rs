@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use eyewright_app::{Host, Reply, Studio, StudioConfig, WorkerProgram, bundled_models, default_home};
+use eyewright_app::{
+    Host, Keyring, Reply, Studio, StudioConfig, WorkerProgram, bundled_models, default_home, desktop,
+};
 use eyewright_protocol::{ChangeSettings, Door, ErrorBody, ErrorCode};
 use eyewright_server::{Server, ServerConfig};
 
@@ -41,6 +43,10 @@ struct BrowserDoor {
 impl Host for BrowserDoor {
     fn door(&self) -> Door {
         Door::Browser
+    }
+
+    fn keyring(&self) -> Reply<Box<dyn Keyring>> {
+        desktop::keyring()
     }
 
     fn start_api(&self, studio: &Studio, port: u16) -> Reply<()> {

@@ -29,6 +29,8 @@ macro_rules! for_each_command {
             change_settings(ChangeSettings) -> Settings,
             /// Keys that are kept, without their text.
             list_keys(Nothing) -> Vec<KeyInfo>,
+            /// Whether keys are kept in the system's keyring.
+            keyring(Nothing) -> KeyringStatus,
             /// Keeps a key in the system's keyring, or in memory where there is none.
             set_key(SetKey) -> KeyInfo,
             /// Forgets a key.

@@ -77,6 +77,12 @@ reply! {
         pub ends_with: String,
     }
 
+    /// The system's keyring.
+    KeyringStatus {
+        /// Why it cannot be used: keys are then in memory, until the program ends.
+        pub missing: Option<crate::ErrorBody>,
+    }
+
     /// The local API server.
     ApiServerStatus {
         /// Whether it listens.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use eyewright_protocol::{
-    ChangeSettings, Event, KeyInfo, KeyRef, Nothing, SetKey, Settings, WriteDiagnostics, WrittenFile,
+    ChangeSettings, Event, KeyInfo, KeyRef, KeyringStatus, Nothing, SetKey, Settings, WriteDiagnostics,
+    WrittenFile,
 };
 
 use super::bad_request;
@@ -31,6 +32,10 @@ impl Inner {
 
     pub(crate) fn list_keys(&self, _: Nothing) -> Reply<Vec<KeyInfo>> {
         Ok(self.keys.all())
+    }
+
+    pub(crate) fn keyring(&self, _: Nothing) -> Reply<KeyringStatus> {
+        Ok(KeyringStatus { missing: self.keys.no_keyring().cloned() })
     }
 
     pub(crate) fn set_key(&self, request: SetKey) -> Reply<KeyInfo> {

@@ -25,9 +25,12 @@ pub trait Host: Send + Sync {
     /// Which door this is.
     fn door(&self) -> Door;
 
-    /// The operating system's keyring, where there is one.
-    fn keyring(&self) -> Option<Box<dyn Keyring>> {
-        None
+    /// The operating system's keyring.
+    ///
+    /// # Errors
+    /// If there is none that can be used.
+    fn keyring(&self) -> Reply<Box<dyn Keyring>> {
+        Err(not_here("a keyring"))
     }
 
     /// Opens a dialog and waits for it.

@@ -276,3 +276,35 @@ fn a_demo_data_set_is_drawn_with_pictures_held_out() {
     assert_eq!(std::fs::read_dir(home.path().join("datasets")).unwrap().count(), 1);
     assert_eq!(ask(&studio, "list_datasets", json!({})).as_array().unwrap().len(), 1);
 }
+
+/// What lies in a folder, names and contents.
+fn all_bytes(folder: &std::path::Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        all.extend(entry.file_name().as_encoded_bytes());
+        if entry.path().is_dir() {
+            all.extend(all_bytes(&entry.path()));
+        } else {
+            all.extend(std::fs::read(entry.path()).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn without_a_keyring_a_key_is_in_no_file_and_gone_at_the_next_start() {
+    let home = tempfile::tempdir().unwrap();
+    let library = home.path().join("library");
+    let (secret, system) = ("hf_0123456789secret", "words that are saved");
+    let first = studio(home.path());
+    ask(&first, "change_settings", json!({ "library": library, "system": system }));
+    assert_eq!(ask(&first, "keyring", json!({}))["missing"]["code"], "not_here");
+    assert_eq!(ask(&first, "set_key", json!({ "name": "hub", "key": secret }))["place"], "memory");
+    ask(&first, "write_diagnostics", json!({}));
+    drop(first);
+    let found = |text: &str| all_bytes(home.path()).windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(found(system) && !found(secret));
+    let keys = ask(&studio(home.path()), "list_keys", json!({}));
+    assert!(keys.as_array().unwrap().iter().all(|key| key["place"] == "absent"), "{keys}");
+}
