@@ -24,11 +24,15 @@ function programPath() {
   return path;
 }
 
-/** The program, its newest link, and what to do at the end. */
-export async function startProgram() {
-  const home = mkdtempSync(join(tmpdir(), "eyewright-ui-"));
+/** A folder for a program's files; a program that starts again is given it again. */
+export function newHome() {
+  return mkdtempSync(join(tmpdir(), "eyewright-ui-"));
+}
+
+/** The program, its newest link, and what to do at the end. The user's own keyring is never touched. */
+export async function startProgram({ home = newHome(), keyring = { EYEWRIGHT_NO_KEYRING: "1" } } = {}) {
   // The build folder may lie outside the checkout, from where bundled models are not found.
-  const env = { ...process.env, EYEWRIGHT_MODELS: join(ROOT, "models"), EYEWRIGHT_NO_KEYRING: "1" };
+  const env = { ...process.env, EYEWRIGHT_MODELS: join(ROOT, "models"), ...keyring };
   const program = spawn(programPath(), ["serve", "--ui", "--listen", "127.0.0.1:0", "--home", home], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   const links = [];
@@ -56,12 +60,12 @@ export async function startProgram() {
       if (!link) throw new Error(`no unused link:\n${said}`);
       return link;
     },
-    async stop() {
+    async stop({ keepHome = false } = {}) {
       program.kill("SIGTERM");
       const timer = setTimeout(() => program.kill("SIGKILL"), 15_000);
       await ended;
       clearTimeout(timer);
-      rmSync(home, { recursive: true, force: true });
+      if (!keepHome) rmSync(home, { recursive: true, force: true });
     },
   };
 }

@@ -55,6 +55,11 @@ const FOR_CHECKS: &[DebianPackage] = &[
         program: Some("dbus-daemon"),
         needed_for: "tests/window, a session for the window",
     },
+    DebianPackage {
+        name: "gnome-keyring",
+        program: Some("gnome-keyring-daemon"),
+        needed_for: "tests/ui, a keyring of its own",
+    },
     DebianPackage { name: "xclip", program: Some("xclip"), needed_for: "tests/window, what is pasted" },
 ];
 
