@@ -155,6 +155,50 @@ fn a_pth_becomes_what_xtuner_makes_of_it() {
 }
 
 #[test]
+fn a_pth_that_was_trained_in_full_leaves_in_every_form() {
+    let home = tempfile::tempdir().unwrap();
+    let paths = || StackPaths { llava: Some(golden("llava_xtuner/iter_20.pth")), ..parts() };
+    for format in [Format::Xtuner, Format::LlavaHf, Format::Llava, Format::Eyewright] {
+        let folder = home.path().join(format.name());
+        let report = write(paths(), format, &folder);
+        let answers = &report.checks.last().unwrap().1;
+        assert!(answers.starts_with("3 of 3 answers are equal"), "{}: {answers}", format.name());
+        let again = match format {
+            Format::Xtuner => {
+                StackPaths { model: folder.clone(), llava: Some(folder), ..StackPaths::default() }
+            }
+            _ => whole(folder),
+        };
+        let far = error(&logits(&again), &logits(&parts()));
+        assert!(far <= 1e-4, "{}: {far:e}", format.name());
+    }
+    // XTuner's folder brings the language model; beside another one it would be passed over.
+    let folder = home.path().join("xtuner");
+    let paths = StackPaths { llava: Some(folder), visual_encoder: None, ..parts() };
+    let error = StackFiles::find(&paths).unwrap_err().to_string();
+    assert!(error.contains("give that folder as the language model too"), "{error}");
+}
+
+#[test]
+fn adapters_of_unknown_strength_are_not_guessed() {
+    let home = tempfile::tempdir().unwrap();
+    for (alphas, named, not_named) in [
+        (Alphas::default(), "`--llm-alpha F` and `--tower-alpha F`", "nothing"),
+        (Alphas { llm: Some(12.0), tower: None }, "rank 4 of the vision tower", "--llm-alpha"),
+        (Alphas { llm: None, tower: Some(2.0) }, "rank 6 of the language model", "--tower-alpha"),
+    ] {
+        let paths = StackPaths { llava: Some(golden("llava_xtuner/iter_10.pth")), ..parts() };
+        let mut request = request(paths, Format::Llava, &home.path().join("out"));
+        request.settings.dtype = Some(StoredDtype::F16);
+        request.alphas = alphas;
+        let error = export(&request, &mut |_, _| {}).unwrap_err().to_string();
+        assert!(error.contains("iter_10.pth") && error.contains(named), "{error}");
+        assert!(!error.contains(not_named), "{error}");
+        assert!(names(home.path()).is_empty());
+    }
+}
+
+#[test]
 fn llava_hf_comes_back_identical() {
     let home = tempfile::tempdir().unwrap();
     for golden_name in ["llava_hf_old", "llava_hf_new", "llava_hf_v5"] {

@@ -105,6 +105,25 @@ fn xtuners_pth() {
     check("iter_10.pth", &model, &XTUNER);
 }
 
+/// Adapters multiplied into everything: the file's own language model and tower have to be read, not the base's.
+#[test]
+fn a_pth_that_was_trained_in_full() {
+    let paths = xtuner("iter_20.pth");
+    check("iter_20.pth", &load(&paths), &XTUNER);
+    // DeepSpeed's checkpoint is a folder.
+    for pth in ["iter_10.pth", "iter_20.pth"] {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(pth);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::copy(models("llava_xtuner").join(pth), folder.join("mp_rank_00_model_states.pt")).unwrap();
+        let files = StackFiles::find(&StackPaths { llava: Some(folder), ..xtuner(pth) }).unwrap();
+        let of_file = StackFiles::find(&xtuner(pth)).unwrap();
+        let adapted = |files: &StackFiles| (files.llm_adapter.is_some(), files.tower_adapter.is_some());
+        assert_eq!(adapted(&files), adapted(&of_file), "{pth}");
+        assert_eq!((files.llm.keys, adapted(&files).0), (of_file.llm.keys, pth == "iter_10.pth"), "{pth}");
+    }
+}
+
 #[test]
 fn a_picture_in_bf16() {
     for (name, paths, form) in

@@ -421,6 +421,7 @@ def make_xtuner():
         save_adapter(llm.half(), folder / "llava/llm_adapter", "internlm/internlm2-chat-1_8b")
 
         merged = {k: v.float() for k, v in merge_from_files(folder, internlm2).items()}
+        write_trained_pth(folder)
         facts_out = xtuner_measure(folder, internlm2, merged, clip_under_old_name(folder / "clip"), eye, mlp, attempt)
         by_peft = llm.float().merge_and_unload().state_dict()
         assert all((merged[k] - by_peft[k]).abs().max() < 1e-6 for k in merged)
@@ -438,13 +439,28 @@ def make_xtuner():
 
 def merge_from_files(folder, internlm2):
     """W + alpha/r * B A in float32, from the adapter as it was written."""
-    lora = read_tensors(folder / "llava/llm_adapter/adapter_model.safetensors")
-    out = dict(internlm2)
-    for key in [k for k in lora if ".lora_A." in k]:
-        name = key.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")
-        out[name] = out[name] + 2.0 * lora[key.replace("lora_A", "lora_B")] @ lora[key]
+    out = merge(internlm2, folder / "llava/llm_adapter", 2.0)
     assert sum(not torch.equal(out[k], internlm2[k]) for k in out) == 2 * 5 + 1
     return out
+
+
+def merge(base, adapter, scale):
+    lora = read_tensors(adapter / "adapter_model.safetensors")
+    out = dict(base)
+    for key in [k for k in lora if ".lora_A." in k]:
+        name = key.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")
+        out[name] = out[name] + scale * lora[key.replace("lora_A", "lora_B")] @ lora[key]
+    return out
+
+
+def write_trained_pth(folder):
+    """What training without adapters leaves: all of the language model and of the tower. The numbers are those of the
+    adapters multiplied in, so that its answers are those of `iter_10.pth`."""
+    llm, clip = (read_tensors(folder / part / "model.safetensors") for part in ("llm", "clip"))
+    parts = {"llm.": merge(llm, folder / "llava/llm_adapter", 2.0),
+             "visual_encoder.": merge(clip, folder / "llava/visual_encoder_adapter", 0.5),
+             "projector.": read_tensors(folder / "llava/projector/model.safetensors")}  # fmt: skip
+    write_pth(folder / "iter_20.pth", {prefix + k: v for prefix, part in parts.items() for k, v in part.items()})
 
 
 def make():

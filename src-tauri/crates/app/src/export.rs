@@ -59,6 +59,8 @@ pub struct ExportReport {
     pub checks: Vec<(String, String)>,
     /// Whether anything was compared; a comparison that fails is an error.
     pub verified: bool,
+    /// What was taken for granted because the source does not say it.
+    pub assumed: Vec<String>,
     /// Lines that load it.
     pub snippet: String,
 }
@@ -87,12 +89,23 @@ pub fn export(
     }
     let folder = staging.target().to_string_lossy().into_owned();
     let files = staging.files()?;
-    let facts = Facts { training: training(&request.paths), checks: checks.clone() };
+    let assumed = source.assumptions();
+    let mut known = training(&request.paths);
+    known.extend(assumed.iter().map(|line| ("assumed strength of adapters".to_owned(), line.clone())));
+    let facts = Facts { training: known, checks: checks.clone() };
     staging.write("README.md", card::text(&source, format, &facts, &folder, &files).as_bytes())?;
     let snippet = card::snippet(&source, format, &folder, &files);
     let files = staging.files()?;
     let folder = staging.finish()?;
-    Ok(ExportReport { format: format.name(), folder, files, checks, verified: request.verify, snippet })
+    Ok(ExportReport {
+        format: format.name(),
+        folder,
+        files,
+        checks,
+        verified: request.verify,
+        assumed,
+        snippet,
+    })
 }
 
 /// The parts of the export as they are opened again; `None` for forms that hold no whole model or that Eyewright

@@ -6,7 +6,7 @@ use eyewright_data::{
 };
 use eyewright_model::{
     stack::{StackFiles, StackKind, StackPaths},
-    weights::Checkpoint,
+    weights::{Checkpoint, KeyMap},
 };
 use serde::Serialize;
 
@@ -63,6 +63,8 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
     });
     let beneath: Vec<String> = beneath.filter(|_| shared).collect();
     let of_eye = |name: &str, part: usize| beneath.get(part).is_none_or(|prefix| name.starts_with(prefix));
+    // In what training leaves, every name begins with its part's.
+    let begins = |name: &str, keys: &KeyMap| name.starts_with(&keys.in_file(""));
     let mut parts = vec![PartReport {
         part: "language model",
         about: format!(
@@ -71,7 +73,7 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
         ),
         layout: files.llm.keys.layout,
         parameters: count(&files.llm.checkpoint, &|name| {
-            !beneath.iter().any(|prefix| name.starts_with(prefix))
+            begins(name, &files.llm.keys) && !beneath.iter().any(|prefix| name.starts_with(prefix))
         }),
         dtype: stored_dtype(&files.llm.checkpoint),
     }];
@@ -88,7 +90,9 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
                 clip.patch_side
             ),
             layout: eye.tower.keys.layout,
-            parameters: count(&eye.tower.checkpoint, &|name| of_eye(name, 0)),
+            parameters: count(&eye.tower.checkpoint, &|name| {
+                begins(name, &eye.tower.keys) && of_eye(name, 0)
+            }),
             dtype: stored_dtype(&eye.tower.checkpoint),
         });
         let projector = &eye.projector.config;
@@ -99,7 +103,9 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
                 projector.vision_width, projector.text_width, projector.depth
             ),
             layout: eye.projector.keys.layout,
-            parameters: count(&eye.projector.checkpoint, &|name| of_eye(name, 1)),
+            parameters: count(&eye.projector.checkpoint, &|name| {
+                begins(name, &eye.projector.keys) && of_eye(name, 1)
+            }),
             dtype: stored_dtype(&eye.projector.checkpoint),
         });
     }

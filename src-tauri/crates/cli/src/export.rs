@@ -74,10 +74,11 @@ pub(crate) struct ConvertArguments {
     /// Hidden state of the tower that is read [default: the model's, -2].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     visual_select_layer: Option<i64>,
-    /// A .pth does not say the strength of its adapters: the language model's [default: 256].
+    /// A .pth does not say the strength of its adapters: the language model's [default: 256 with rank 512, as in
+    /// XTuner's configurations].
     #[arg(long, value_name = "F")]
     llm_alpha: Option<f64>,
-    /// The tower's [default: 16].
+    /// The tower's [default: 16 with rank 64].
     #[arg(long, value_name = "F")]
     tower_alpha: Option<f64>,
     #[command(flatten)]
@@ -186,6 +187,9 @@ fn print(report: &ExportReport, json: bool) -> anyhow::Result<()> {
     }
     if !report.verified {
         println!("not checked (--no-verify)");
+    }
+    for line in &report.assumed {
+        println!("assumed, because the .pth does not say it: {line}");
     }
     println!("\n{}", report.snippet.trim_end());
     Ok(())

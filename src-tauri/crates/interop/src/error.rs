@@ -73,6 +73,20 @@ pub enum InteropError {
         /// What is wrong, tensor by tensor.
         names: Vec<String>,
     },
+    /// Adapters of unknown strength.
+    #[error(
+        "`{}` does not say how strong its adapters are, and XTuner's configurations do not tell for {}; look up \
+         `lora_alpha` in the configuration it was trained with and add {} to `eyewright convert`",
+        path.display(), ranks.join(" and "), options.join(" and ")
+    )]
+    Strength {
+        /// The file.
+        path: PathBuf,
+        /// Parts and their ranks.
+        ranks: Vec<String>,
+        /// What has to be said.
+        options: Vec<&'static str>,
+    },
     /// A model without eyes where they are needed.
     #[error(
         "this model cannot see, and {format} is a form for models that can; add `--llava` and a vision tower"

@@ -86,6 +86,7 @@ impl Source {
         };
         files.llm_adapter = stronger(files.llm_adapter, alphas.llm);
         files.tower_adapter = stronger(files.tower_adapter, alphas.tower);
+        check_strength(&files)?;
         let tokenizer = Tokenizer::open(&resolved.model)?;
         let template = match &trained {
             Some(run) => ChatTemplate::named(&run.template)?.clone(),
@@ -258,19 +259,30 @@ impl Source {
         Ok(())
     }
 
-    /// Whether a part differs from the base it started from.
+    /// Whether a part was trained in full, by a run of ours or by XTuner.
     pub fn is_retrained(&self, part: Part) -> bool {
-        use eyewright_model::stack::TrainedPart::Full;
-        let run = self.files.trained.as_ref();
+        let eye = self.files.eye.as_ref();
         match part {
-            Part::Llm => run.is_some_and(|run| run.llm_part == Full),
+            Part::Llm => self.files.llm.keys == KeyMap::TRAINED_LLM,
             Part::Tower => {
                 let own =
                     self.paths.llava.as_ref().is_some_and(|llava| llava.join("visual_encoder").is_dir());
-                own || run.is_some_and(|run| run.tower_part == Full)
+                own || eye.is_some_and(|eye| eye.tower.keys == KeyMap::TRAINED_TOWER)
             }
             Part::Projector => true,
         }
+    }
+
+    /// What was taken for granted because the files do not say it.
+    pub fn assumptions(&self) -> Vec<String> {
+        let parts = [Part::Llm, Part::Tower].into_iter();
+        let assumed = parts.filter_map(|part| {
+            let config = self.adapter(part)?.config();
+            let rank = config.assumed_rank()?;
+            let (part, alpha) = (part.words(), config.alpha_of(""));
+            Some(format!("{part}: alpha {alpha}, as XTuner's configurations have with rank {rank}"))
+        });
+        assumed.collect()
     }
 
     /// The folder with the tower's configuration and preprocessor.
@@ -297,6 +309,28 @@ impl Part {
             Self::Tower => "vision tower",
             Self::Projector => "projector",
         }
+    }
+}
+
+/// A guessed strength has to belong to the rank that is there.
+fn check_strength(files: &StackFiles) -> Result<(), InteropError> {
+    let (mut ranks, mut options) = (Vec::new(), Vec::new());
+    let rows = [
+        (&files.llm_adapter, Part::Llm, "`--llm-alpha F`"),
+        (&files.tower_adapter, Part::Tower, "`--tower-alpha F`"),
+    ];
+    for (adapter, part, option) in rows {
+        if let Some(rank) = adapter.as_ref().and_then(Adapter::unusual_rank) {
+            ranks.push(format!("rank {rank} of the {}", part.words()));
+            options.push(option);
+        }
+    }
+    match &files.eye {
+        Some(eye) if !options.is_empty() => {
+            let path = eye.projector.checkpoint.path().to_owned();
+            Err(InteropError::Strength { path, ranks, options })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -23,6 +23,8 @@ pub struct AdapterConfig {
     /// Per-layer exceptions: a layer's name, or its ending, to its alpha.
     alpha_pattern: BTreeMap<String, f64>,
     rank_stabilised: bool,
+    /// Its alpha is a guess that goes with this rank.
+    assumed_with: Option<usize>,
 }
 
 /// An adapter that does not fit.
@@ -77,7 +79,12 @@ pub enum AdapterError {
 impl AdapterConfig {
     /// A plain adapter with one alpha for all layers.
     pub fn plain(alpha: f64) -> Self {
-        Self { alpha, alpha_pattern: BTreeMap::new(), rank_stabilised: false }
+        Self { alpha, alpha_pattern: BTreeMap::new(), rank_stabilised: false, assumed_with: None }
+    }
+
+    /// The alpha that usually goes with a rank, for files that say neither.
+    pub fn assumed((rank, alpha): (usize, f64)) -> Self {
+        Self { assumed_with: Some(rank), ..Self::plain(alpha) }
     }
 
     /// Reads `adapter_config.json`.
@@ -112,6 +119,7 @@ impl AdapterConfig {
             alpha: json.positive("lora_alpha", Some(8.0))?,
             alpha_pattern,
             rank_stabilised: json.flag("use_rslora", false)?,
+            assumed_with: None,
         })
     }
 
@@ -124,6 +132,11 @@ impl AdapterConfig {
     pub fn alpha_of(&self, layer: &str) -> f64 {
         let ends_so = |key: &&String| layer == key.as_str() || layer.ends_with(&format!(".{key}"));
         self.alpha_pattern.iter().find(|(key, _)| ends_so(key)).map_or(self.alpha, |(_, alpha)| *alpha)
+    }
+
+    /// The rank that the alpha belongs to, where the alpha is a guess.
+    pub fn assumed_rank(&self) -> Option<usize> {
+        self.assumed_with
     }
 
     /// Whether adapters are scaled by `alpha / sqrt(rank)`.
@@ -196,7 +209,15 @@ impl Adapter {
     /// The same adapter with another strength, for files that do not say theirs.
     pub fn with_alpha(mut self, alpha: f64) -> Self {
         self.config.alpha = alpha;
+        self.config.assumed_with = None;
         self
+    }
+
+    /// A rank that a guessed alpha does not belong to.
+    pub fn unusual_rank(&self) -> Option<usize> {
+        let usual = self.config.assumed_with?;
+        let rank = |[a, _]: &[Option<String>; 2]| self.checkpoint.get(a.as_ref()?)?.shape.first().copied();
+        self.pairs.values().filter_map(rank).find(|rank| *rank != usual)
     }
 
     /// The layers that have a matrix here.

@@ -69,6 +69,15 @@ pub enum StackError {
         /// The model's folder.
         path: PathBuf,
     },
+    /// A folder whose own language model would be passed over.
+    #[error(
+        "`{}` brings a language model that was trained in full; give that folder as the language model too",
+        path.display()
+    )]
+    OwnModel {
+        /// The folder that brings one.
+        path: PathBuf,
+    },
     /// The projector was made for a tower of another width.
     #[error(
         "the projector in `{}` maps {vision} → {text}; the vision tower's features are {tower} wide. \

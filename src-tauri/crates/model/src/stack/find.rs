@@ -235,23 +235,53 @@ fn find_parts(paths: &StackPaths, json: &ConfigFile) -> Result<StackFiles, Stack
     };
     let tower = find_tower(&tower_folder, paths.visual_select_layer)?;
     let projector = find_projector(llava)?;
-    if llava.join("adapter_config.json").is_file() && !llava.join("projector").is_dir() {
-        // As LLaVA's LoRA scripts leave it.
-        stack.llm_adapter = Some(Adapter::open(llava)?);
-    } else if llava.is_dir() {
+    let mut eye = EyeFiles { tower, projector, preprocessor: tower_folder };
+    if ["projector", "llm_adapter", "visual_encoder_adapter"].iter().any(|part| llava.join(part).is_dir()) {
+        if is_another_model(llava, &paths.model) {
+            return Err(StackError::OwnModel { path: llava.clone() });
+        }
         let adapter = |name: &str| {
             let folder = llava.join(name);
             folder.is_dir().then(|| Adapter::open(&folder)).transpose()
         };
         stack.llm_adapter = adapter("llm_adapter")?;
         stack.tower_adapter = adapter("visual_encoder_adapter")?;
+    } else if llava.join("adapter_config.json").is_file() {
+        // As LLaVA's LoRA scripts leave it.
+        stack.llm_adapter = Some(Adapter::open(llava)?);
     } else {
-        stack.llm_adapter = adapter_in_pth(llava, "llm.", XTUNER_LLM_ALPHA)?;
-        stack.tower_adapter = adapter_in_pth(llava, "visual_encoder.", XTUNER_TOWER_ALPHA)?;
+        take_from_pth(&mut stack, &mut eye)?;
     }
     stack.kind = StackKind::Parts;
-    stack.eye = Some(EyeFiles { tower, projector, preprocessor: tower_folder });
+    stack.eye = Some(eye);
     Ok(stack)
+}
+
+/// What a `.pth` (DeepSpeed's is a folder) holds beside the projector: adapters, or a part that was trained in full and
+/// stands in its base's place.
+fn take_from_pth(stack: &mut StackFiles, eye: &mut EyeFiles) -> Result<(), StackError> {
+    let file = eye.projector.checkpoint.clone();
+    stack.llm_adapter = adapter_in_pth(file.path(), "llm.", AdapterConfig::assumed(XTUNER_LLM))?;
+    if stack.llm_adapter.is_none() && holds(&file, "llm.") {
+        (stack.llm.checkpoint, stack.llm.keys) = (file.clone(), KeyMap::TRAINED_LLM);
+    }
+    stack.tower_adapter =
+        adapter_in_pth(file.path(), "visual_encoder.", AdapterConfig::assumed(XTUNER_TOWER))?;
+    if stack.tower_adapter.is_none() && holds(&file, "visual_encoder.") {
+        (eye.tower.checkpoint, eye.tower.keys) = (file, KeyMap::TRAINED_TOWER);
+    }
+    Ok(())
+}
+
+fn holds(checkpoint: &Checkpoint, prefix: &str) -> bool {
+    checkpoint.names().any(|name| name.starts_with(prefix))
+}
+
+/// Whether XTuner left a fully trained language model at the top of its folder, and another one was given.
+fn is_another_model(llava: &Path, model: &Path) -> bool {
+    let same = llava.canonicalize().ok() == model.canonicalize().ok();
+    let weights = || Checkpoint::open(llava).ok().and_then(|file| KeyMap::of_language_model(&file));
+    !same && llava.join("config.json").is_file() && weights().is_some()
 }
 
 /// A merged model as LLaVA's own repository writes it: the projector lies among the language model's tensors, the
@@ -327,7 +357,9 @@ fn find_trained(
             stack.llm.keys = KeyMap::of_language_model(&checkpoint).ok_or_else(|| no("language model"))?;
             stack.llm.checkpoint = checkpoint.clone();
         }
-        TrainedPart::Lora { alpha, .. } => stack.llm_adapter = adapter_in_pth(&file, "llm.", alpha)?,
+        TrainedPart::Lora { alpha, .. } => {
+            stack.llm_adapter = adapter_in_pth(&file, "llm.", AdapterConfig::plain(alpha))?;
+        }
     }
     if let Some(eye) = &mut stack.eye {
         match trained.tower_part {
@@ -337,7 +369,7 @@ fn find_trained(
                 eye.tower.checkpoint = checkpoint;
             }
             TrainedPart::Lora { alpha, .. } => {
-                stack.tower_adapter = adapter_in_pth(&file, "visual_encoder.", alpha)?;
+                stack.tower_adapter = adapter_in_pth(&file, "visual_encoder.", AdapterConfig::plain(alpha))?;
             }
         }
     }
@@ -409,14 +441,14 @@ fn config_from_shapes(checkpoint: &Checkpoint, keys: KeyMap) -> Option<Projector
     })
 }
 
-/// A `.pth` does not say its adapters' alpha. These are those of XTuner's LLaVA configurations.
-const XTUNER_LLM_ALPHA: f64 = 256.0;
-const XTUNER_TOWER_ALPHA: f64 = 16.0;
+/// A `.pth` does not say its adapters' alpha. These are ranks and alphas of XTuner's LLaVA configurations.
+const XTUNER_LLM: (usize, f64) = (512, 256.0);
+const XTUNER_TOWER: (usize, f64) = (64, 16.0);
 
-fn adapter_in_pth(file: &Path, prefix: &str, alpha: f64) -> Result<Option<Adapter>, StackError> {
+fn adapter_in_pth(file: &Path, prefix: &str, config: AdapterConfig) -> Result<Option<Adapter>, StackError> {
     let checkpoint = Checkpoint::open(file)?;
     if !checkpoint.names().any(|name| name.starts_with(prefix) && name.contains(".lora_")) {
         return Ok(None);
     }
-    Ok(Some(Adapter::within(checkpoint, prefix, AdapterConfig::plain(alpha))?))
+    Ok(Some(Adapter::within(checkpoint, prefix, config)?))
 }

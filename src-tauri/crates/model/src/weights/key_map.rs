@@ -18,6 +18,12 @@ impl KeyMap {
     /// Names as they are.
     pub const CANONICAL: Self = Self { layout: "Hugging Face", rows: &[] };
 
+    /// A language model trained in full, in XTuner's `.pth` or in a run of our own.
+    pub const TRAINED_LLM: Self = Self { layout: "XTuner .pth", rows: &[("", "llm.")] };
+
+    /// A tower trained in full, there.
+    pub const TRAINED_TOWER: Self = Self { layout: "XTuner .pth", rows: &[("", "visual_encoder.")] };
+
     /// The checkpoint's name for a canonical one. The first row whose prefix fits decides.
     pub fn in_file(&self, canonical: &str) -> String {
         for (ours, theirs) in self.rows {
@@ -57,7 +63,7 @@ const LANGUAGE_MODEL: &[KeyMap] = &[
     },
     // transformers 4.52 and later
     KeyMap { layout: "llava-hf (new names)", rows: &[("model.", "model.language_model.")] },
-    KeyMap { layout: "XTuner .pth", rows: &[("", "llm.")] },
+    KeyMap::TRAINED_LLM,
 ];
 
 const TOWER: &[KeyMap] = &[
@@ -70,7 +76,7 @@ const TOWER: &[KeyMap] = &[
     // what transformers 5 saves: old names outside, no inner prefix
     KeyMap { layout: "llava-hf (transformers 5)", rows: &[("vision_model.", "vision_tower.")] },
     KeyMap { layout: "LLaVA", rows: &[("", "model.vision_tower.vision_tower.")] },
-    KeyMap { layout: "XTuner .pth", rows: &[("", "visual_encoder.")] },
+    KeyMap::TRAINED_TOWER,
 ];
 
 const PROJECTOR: &[KeyMap] = &[
