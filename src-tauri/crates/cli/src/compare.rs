@@ -13,7 +13,7 @@ use eyewright_app::{
 };
 use indicatif::ProgressBar;
 
-use crate::print;
+use crate::{leave, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
@@ -72,13 +72,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     };
     let cancel = CancelToken::default();
     let stop = cancel.clone();
-    ctrlc::set_handler(move || {
-        if stop.is_cancelled() {
-            std::process::exit(130);
-        }
-        stop.cancel();
-    })
-    .context("Ctrl-C cannot be watched")?;
+    leave::on_ctrl_c(move || stop.cancel())?;
     let bar = if io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     let comparison = compare(&request, &cancel, &mut |done, total| {
         bar.set_length(total as u64);

@@ -12,7 +12,7 @@ use eyewright_app::{DownloadProgress, DownloadRequest, default_home, download};
 use eyewright_protocol::ErrorCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::print;
+use crate::{leave, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct DownloadArguments {
@@ -32,9 +32,6 @@ pub(crate) struct DownloadArguments {
     home: Option<PathBuf>,
 }
 
-/// Exit code of a program that was interrupted.
-const INTERRUPTED: i32 = 130;
-
 pub(crate) fn run(arguments: &DownloadArguments) -> anyhow::Result<()> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let request = DownloadRequest {
@@ -43,7 +40,10 @@ pub(crate) fn run(arguments: &DownloadArguments) -> anyhow::Result<()> {
         revision: arguments.revision.clone(),
         address: arguments.endpoint.clone().or_else(|| set("HF_ENDPOINT")),
     };
-    let stopping = stop_on_ctrl_c()?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stopping);
+    // What came is kept.
+    leave::on_ctrl_c(move || flag.store(true, Ordering::Relaxed))?;
     let bar = if stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     let style =
         ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} {msg}");
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &DownloadArguments) -> anyhow::Result<()> {
     let done = match done {
         Err(error) if error.code == ErrorCode::Cancelled => {
             eprintln!("{error}");
-            std::process::exit(INTERRUPTED);
+            std::process::exit(leave::INTERRUPTED);
         }
         other => other?,
     };
@@ -76,17 +76,4 @@ pub(crate) fn run(arguments: &DownloadArguments) -> anyhow::Result<()> {
     }
     print::line(done.folder.display());
     Ok(())
-}
-
-/// The first Ctrl-C stops and keeps what came; a second one leaves at once.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stopping = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stopping);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
-        }
-    })
-    .context("Ctrl-C cannot be watched")?;
-    Ok(stopping)
 }

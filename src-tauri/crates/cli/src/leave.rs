@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
+
 /// Exit code of a program that was interrupted.
 pub(crate) const INTERRUPTED: i32 = 130;
 
@@ -13,11 +15,11 @@ const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// When somebody first asked to stop.
 #[derive(Debug, Default)]
-pub(crate) struct FirstWish(OnceLock<Instant>);
+struct FirstWish(OnceLock<Instant>);
 
 /// What a signal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+enum Wish {
     Stop,
     /// The same wish, delivered again.
     Echo,
@@ -26,7 +28,7 @@ pub(crate) enum Wish {
 
 impl FirstWish {
     /// What a signal that arrives now means.
-    pub(crate) fn signal(&self) -> Wish {
+    fn signal(&self) -> Wish {
         self.signal_at(Instant::now())
     }
 
@@ -42,6 +44,17 @@ impl FirstWish {
             (false, false) => Wish::LeaveAtOnce,
         }
     }
+}
+
+/// Calls `stop` at the first Ctrl-C; a second wish leaves at once.
+pub(crate) fn on_ctrl_c(stop: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+    let wish = FirstWish::default();
+    ctrlc::set_handler(move || match wish.signal() {
+        Wish::Stop => stop(),
+        Wish::Echo => {}
+        Wish::LeaveAtOnce => at_once(),
+    })
+    .context("Ctrl-C cannot be watched")
 }
 
 /// Ends the process without the clean-up of libraries, which would pull the graphics card from under threads that

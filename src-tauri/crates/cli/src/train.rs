@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 use eyewright_app::{
     DeviceChoice,
@@ -12,12 +11,7 @@ use eyewright_app::{
     },
 };
 
-use crate::{
-    leave::{self, FirstWish, Wish},
-    plan_arguments::PlanArguments,
-    print,
-    run_view::RunView,
-};
+use crate::{leave, plan_arguments::PlanArguments, print, run_view::RunView};
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
@@ -40,7 +34,12 @@ pub(crate) struct TrainArguments {
 pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let request = request(arguments)?;
     let control = RunControl::default();
-    stop_on_ctrl_c(&control)?;
+    let stopping = control.clone();
+    // Checkpoints are whole at any moment, so leaving at once loses no more than the steps since the last one.
+    leave::on_ctrl_c(move || {
+        stopping.stop();
+        eprintln!("\nstopping after this step; its checkpoint is saved. Ctrl-C again leaves at once");
+    })?;
     if !arguments.json {
         eprintln!("run: {}", request.folder.display());
     }
@@ -61,20 +60,6 @@ fn request(arguments: &TrainArguments) -> anyhow::Result<TrainRequest> {
     let plan = resolve_plan(&arguments.plan.request)?.plan;
     let folder = arguments.out.clone().unwrap_or_else(|| default_run_folder(plan.recipe()));
     Ok(TrainRequest { plan, folder, start: Start::Fresh, device })
-}
-
-/// The first Ctrl-C saves and stops after the step, the second leaves at once: checkpoints are whole at any moment.
-fn stop_on_ctrl_c(control: &RunControl) -> anyhow::Result<()> {
-    let (control, wish) = (control.clone(), FirstWish::default());
-    ctrlc::set_handler(move || match wish.signal() {
-        Wish::Stop => {
-            control.stop();
-            eprintln!("\nstopping after this step; its checkpoint is saved. Ctrl-C again leaves at once");
-        }
-        Wish::Echo => {}
-        Wish::LeaveAtOnce => leave::at_once(),
-    })
-    .context("Ctrl-C cannot be watched")
 }
 
 fn report(summary: &RunSummary, folder: &Path, json: bool) {
