@@ -56,6 +56,12 @@ export async function paste(page, name) {
   );
 }
 
+/** Chooses the model of the open chat. */
+export async function choose(page, name) {
+  await page.getByRole("button", { name: /^Model:/ }).click();
+  await page.getByRole("dialog", { name: "Model" }).getByRole("button", { name }).first().click();
+}
+
 /** Asks and waits for the whole answer. */
 export async function question(page, text) {
   await page.getByRole("textbox", { name: "Your question" }).fill(text);

@@ -21,35 +21,7 @@ use driver::Driver;
 use serde_json::json;
 use x11rb::protocol::xproto::Window;
 
-const PRESET: &str = r#"
-summary = "Tiny, for tests"
-licence = "MIT OR Apache-2.0"
-sources = []
-[llm]
-packing = "internlm2"
-hidden = 32
-layers = 2
-heads = 4
-kv_heads = 2
-head_dim = 8
-intermediate = 40
-vocab = 372
-[tower]
-hidden = 16
-layers = 3
-heads = 2
-intermediate = 24
-image_side = 28
-patch_side = 7
-[values]
-model.llm = "LLM"
-model.tower = "TOWER"
-data.template = "internlm2_chat"
-data.window = 512
-model.quantisation = "none"
-train.activation_checkpointing = false
-evaluation.max_new_tokens = 8
-"#;
+const PRESET: &str = include_str!("../fixtures/presets/tiny.toml");
 
 /// A window with a library of its own. Fields fall in this order: the page, then the screen, then the files.
 struct Desk {

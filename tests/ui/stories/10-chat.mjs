@@ -3,15 +3,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { ask, drop, paste, PICTURES, question, room } from "../steps.mjs";
+import { ask, choose, drop, paste, PICTURES, question, room } from "../steps.mjs";
 
 const pending = (page) => page.locator(".composer").getByRole("list", { name: "Pictures of the question" }).getByRole("listitem");
 const articles = (page, name) => page.getByRole("article", { name });
-
-async function choose(page, name) {
-  await page.getByRole("button", { name: /^Model:/ }).click();
-  await page.getByRole("dialog", { name: "Model" }).getByRole("button", { name }).first().click();
-}
 
 export const stories = {
   async "a dropped picture is asked about and answered"({ page }) {

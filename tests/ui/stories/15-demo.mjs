@@ -1,11 +1,6 @@
 // The bundled demo: asked by somebody who has no picture at hand.
 
-import { question, room } from "../steps.mjs";
-
-async function choose(page, name) {
-  await page.getByRole("button", { name: /^Model:/ }).click();
-  await page.getByRole("dialog", { name: "Model" }).getByRole("button", { name }).first().click();
-}
+import { choose, question, room } from "../steps.mjs";
 
 export const stories = {
   async "the example on Home is told by the bundled model"({ page }) {

@@ -1,41 +1,14 @@
 // Training: the wizard from stage to start, live curves, before and after, stop and resume, chat with the result, export.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { ROOT } from "../program.mjs";
 import { ask, drop, question, room, TINY_PATHS } from "../steps.mjs";
 
 const STEPS = 6;
-const PRESET = `# A network of the tests, small enough to train in seconds.
-summary = "Tiny, for tests"
-licence = "MIT OR Apache-2.0"
-sources = []
-[llm]
-packing = "internlm2"
-hidden = 32
-layers = 2
-heads = 4
-kv_heads = 2
-head_dim = 8
-intermediate = 40
-vocab = 372
-[tower]
-hidden = 16
-layers = 3
-heads = 2
-intermediate = 24
-image_side = 28
-patch_side = 7
-[values]
-model.llm = ${JSON.stringify(TINY_PATHS.model)}
-model.tower = ${JSON.stringify(TINY_PATHS.visual_encoder)}
-data.template = "internlm2_chat"
-data.window = 512
-model.quantisation = "none"
-train.activation_checkpointing = false
-evaluation.max_new_tokens = 8
-`;
+const PRESET = readFileSync(join(ROOT, "tests/fixtures/presets/tiny.toml"), "utf8").replace("LLM", () => TINY_PATHS.model).replace("TOWER", () => TINY_PATHS.visual_encoder);
 
 const wizard = (page, step) => page.getByRole("navigation", { name: "Steps of the wizard" }).getByRole("button", { name: step }).click();
 

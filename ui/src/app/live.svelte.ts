@@ -81,6 +81,11 @@ export function job(id: number | null | undefined): JobInfo | undefined {
   return live.jobs.find((one) => one.id === id);
 }
 
+/** Whether a job is not at its end. */
+export function isAtWork(one: JobInfo | undefined): boolean {
+  return one?.state === "running" || one?.state === "waiting";
+}
+
 export function useSettings(settings: Settings): void {
   live.settings = settings;
   speak(settings.language);

@@ -24,8 +24,8 @@ use crate::{Checksum, HubError};
 const RESERVE: u64 = 16 << 20;
 /// Where downloads grow, below the folder of models.
 const GROWING: &str = ".downloads";
-/// What a complete download says about itself.
-const ORIGIN: &str = "download.json";
+/// The file in which a complete download says where it is from.
+pub const ORIGIN: &str = "download.json";
 
 /// What to download, from where, to where.
 pub struct DownloadConfig {
@@ -56,7 +56,7 @@ pub struct Downloaded {
     pub unchecked: Vec<String>,
 }
 
-/// `download.json`.
+/// What it says.
 #[derive(Serialize, Deserialize)]
 struct Origin {
     address: String,

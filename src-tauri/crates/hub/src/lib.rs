@@ -15,6 +15,6 @@ mod meter;
 
 pub use address::{Address, Repository};
 pub use checksum::Checksum;
-pub use download::{DownloadConfig, Downloaded, downloaded_from};
+pub use download::{DownloadConfig, Downloaded, ORIGIN, downloaded_from};
 pub use error::HubError;
 pub use meter::Progress;

@@ -2,7 +2,9 @@
 
 import type { LogText, MetricRow, RunDetail, SampleGrid, TrainEvent } from "../../bindings/protocol";
 import { call } from "../../app/backend";
+import { live } from "../../app/live.svelte";
 import { attempt } from "../../app/notices.svelte";
+import { baseOf } from "./beginning";
 import { append, emptyColumns, type Columns } from "./metrics";
 
 const LOG_BYTES = 200_000;
@@ -28,6 +30,8 @@ export class RunStore {
   samples: SampleGrid | undefined = $state();
   log: LogText | undefined = $state();
   missing = $state(false);
+  /** The model it began from, where that is on the list. */
+  readonly base = $derived(baseOf(this.detail?.plan ?? [], live.models ?? []));
   private waiting: MetricRow[] | null = null;
 
   constructor(readonly id: string) {}

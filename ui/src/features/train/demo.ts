@@ -1,6 +1,7 @@
 // The demo training: which of the library's models and data sets are the bundled ones, and what to ask before and after.
 
 import type { DatasetSummary, ModelSummary } from "../../bindings/protocol";
+import { drawnDataset } from "../../app/drawn";
 import { textOf } from "./lists";
 import type { Wizard } from "./wizard.svelte";
 
@@ -20,7 +21,7 @@ export function fillDemoData(wizard: Wizard, data: DatasetSummary): void {
 export function fillDemo(wizard: Wizard, models: readonly ModelSummary[], datasets: readonly DatasetSummary[]): boolean {
   const stack = models.find((model) => model.bundled && model.kind === "stack");
   const recipe = wizard.recipes.find((one) => one.name === "finetune-small") ?? wizard.recipes.find((one) => one.stage === "finetune");
-  const data = datasets.find((one) => one.held_out.length > 0 && !one.fault);
+  const data = drawnDataset(datasets);
   wizard.stages = "finetune";
   const draft = wizard.drafts.finetune;
   draft.preset = wizard.presets.find((preset) => preset.name === "demo")?.name ?? draft.preset;

@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use eyewright_protocol::{
-    DownloadModel, ErrorBody, ErrorCode, JobInfo, JobKind, JobOutcome, ListName, ModelSummary,
-};
+use eyewright_protocol::{DownloadModel, JobInfo, JobKind, JobOutcome, ListName, ModelSummary};
 
 use crate::download::download_config;
 use crate::studio::{Inner, Reply, hub_fault};
@@ -16,9 +14,7 @@ impl Inner {
         let (key, revision) = (self.keys.get("hub"), request.revision.as_deref());
         let config = download_config(&library, &hub, key, &request.repository, revision)?;
         let title = config.repository.to_string();
-        let Some(here) = self.myself() else {
-            return Err(ErrorBody::new(ErrorCode::Internal, "the program is ending"));
-        };
+        let here = self.here()?;
         Ok(self.jobs.spawn(JobKind::Download, title, request.revision, move |job| {
             let mut told = |progress: &eyewright_hub::Progress| {
                 job.progress(progress.done, progress.total, "bytes");

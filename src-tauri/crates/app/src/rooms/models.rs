@@ -70,7 +70,7 @@ impl Inner {
         for name in names_in(&library.models()) {
             let paths = plain(&library.models().join(&name));
             if listed.iter().any(|entry| entry.paths == paths)
-                || !["config.json", "download.json"]
+                || !["config.json", eyewright_hub::ORIGIN]
                     .iter()
                     .any(|file| Path::new(&paths.model).join(file).is_file())
             {

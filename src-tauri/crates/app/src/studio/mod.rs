@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
-use eyewright_protocol::{ErrorBody, Event, ListName, Settings};
+use eyewright_protocol::{ErrorBody, ErrorCode, Event, ListName, Settings};
 
 pub(crate) use dispatch::panic_text;
 pub use events::EventStream;
@@ -189,6 +189,11 @@ impl Inner {
     /// Another handle to this studio, for a thread.
     pub(crate) fn myself(&self) -> Option<Arc<Self>> {
         self.me.get().and_then(Weak::upgrade)
+    }
+
+    /// The same, for work that cannot do without.
+    pub(crate) fn here(&self) -> Reply<Arc<Self>> {
+        self.myself().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the program is closing"))
     }
 
     pub(crate) fn changed(&self, list: ListName) {

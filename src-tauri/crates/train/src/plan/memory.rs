@@ -70,6 +70,8 @@ pub struct Coefficients {
     pub logits_at_a_time: f64,
     /// The share of a row's positions that is supervised.
     pub supervised_share: f64,
+    /// f32 copies of the largest trained tensor alive while the optimiser changes it.
+    pub update_copies: f64,
     /// Full-precision copies of the largest 4-bit layer that exist at one time.
     pub dequantised_copies: f64,
 }
@@ -96,6 +98,7 @@ impl Coefficients {
             logit_bytes: 12.0,
             logits_at_a_time: TrainerConfig::default().logits_at_a_time as f64,
             supervised_share: 0.5,
+            update_copies: 3.0,
             dequantised_copies: 1.0,
         };
         match platform {

@@ -75,7 +75,7 @@ pub(super) struct Transient {
     gradients: [f64; 3],
     /// Gradients of earlier passes of the same step are there from the start.
     accumulated: bool,
-    largest_trained: f64,
+    update: f64,
     backward: bool,
 }
 
@@ -111,7 +111,7 @@ impl Transient {
         };
         let inner = (plan.model.projector_depth.saturating_sub(1) * 2) as f64;
         let patches = pictures * of.tower.patches() as f64;
-        let supervised = read.count() * by.supervised_share * of.llm.vocab as f64;
+        let all_logits = read.count() * by.supervised_share * of.llm.vocab as f64;
         let head = of.llm.head();
         let head_trained = match &tune.llm {
             Tune::Frozen => 0,
@@ -140,11 +140,11 @@ impl Transient {
             llm_working: llm.working(by, read, width),
             llm_kept,
             checkpointed,
-            logits: supervised.min(by.logits_at_a_time) * by.logit_bytes,
+            logits: all_logits.min(by.logits_at_a_time) * by.logit_bytes,
             head_gradients: GRADIENT * head_trained as f64,
             gradients: trained.map(|trained| GRADIENT * trained as f64),
             accumulated: plan.train.accumulation > 1,
-            largest_trained: MASTER * largest_trained as f64,
+            update: by.update_copies * MASTER * largest_trained as f64,
             backward,
         }
     }
@@ -152,8 +152,7 @@ impl Transient {
     /// Everything at a moment; `stays` is what is there at all of them.
     pub(super) fn at(&self, moment: Moment, stays: MemoryForecast) -> MemoryForecast {
         let mut all = MemoryForecast { moment, ..stays };
-        let [llm, tower, projector] = self.gradients;
-        let mut gradients = if self.accumulated { [llm, tower, projector] } else { [0.0; 3] };
+        let mut gradients = if self.accumulated { self.gradients } else { [0.0; 3] };
         let again = if self.checkpointed { self.llm_kept } else { 0.0 };
         let (mut of_llm, mut of_tower, mut of_projector, mut logits) = (0.0, self.tower_inputs, 0.0, 0.0);
         match moment {
@@ -170,19 +169,19 @@ impl Transient {
             }
             Moment::Bottom => {
                 of_llm = self.llm_kept + self.llm_working;
-                gradients[0] = llm;
+                gradients[0] = self.gradients[0];
             }
             Moment::Eye => {
                 of_projector = self.projector;
                 if self.tower_inputs > 0.0 {
                     of_tower += self.tower_kept + self.tower_working;
                 }
-                gradients = [llm, tower, projector];
+                gradients = self.gradients;
             }
             Moment::Update => {
                 of_tower = 0.0;
-                of_llm = 3.0 * self.largest_trained;
-                gradients = [llm, tower, projector];
+                of_llm = self.update;
+                gradients = self.gradients;
             }
         }
         for (part, gradients, activations) in [

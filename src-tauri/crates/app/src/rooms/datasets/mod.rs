@@ -6,7 +6,6 @@ mod edit;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use eyewright_data::conversation::Role;
 use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder};
@@ -72,10 +71,6 @@ fn new_folder(library: &Library, name: &str) -> Reply<PathBuf> {
 }
 
 impl Inner {
-    fn here(&self) -> Reply<Arc<Self>> {
-        self.myself().ok_or_else(|| ErrorBody::new(ErrorCode::Internal, "the program is closing"))
-    }
-
     fn dataset(&self, id: &DatasetId) -> Reply<(Library, DatasetEntry)> {
         let library = self.library()?;
         let entry = DatasetList::read(&library)?.find(id)?.clone();
