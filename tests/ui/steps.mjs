@@ -44,6 +44,19 @@ export async function drop(page, names) {
   await overlay.waitFor({ state: "hidden" });
 }
 
+/** Drags something of a web page above `target`: its data, and no files. The step that it gives drops it there. */
+export async function dragFromWeb(page, data, target = "body") {
+  const transfer = await page.evaluateHandle((entries) => {
+    const made = new DataTransfer();
+    for (const [type, text] of entries) made.setData(type, text);
+    return made;
+  }, Object.entries(data));
+  await page.dispatchEvent(target, "dragenter", { dataTransfer: transfer });
+  const prevented = async (kind) =>
+    page.locator(target).evaluate((element, [name, dataTransfer]) => !element.dispatchEvent(new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true })), [kind, transfer]);
+  return { over: () => prevented("dragover"), drop: () => prevented("drop") };
+}
+
 export async function paste(page, name) {
   const bytes = readFileSync(join(PICTURES, name)).toString("base64");
   await page.evaluate(

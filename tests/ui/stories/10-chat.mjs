@@ -1,9 +1,10 @@
 // Chat: drop, paste, stream, stop, branch, history, side by side, no eyes, correct an answer.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { ask, choose, drop, paste, PICTURES, question, room } from "../steps.mjs";
+import { ask, choose, dragFromWeb, drop, paste, PICTURES, question, room } from "../steps.mjs";
 
 const pending = (page) => page.locator(".composer").getByRole("list", { name: "Pictures of the question" }).getByRole("listitem");
 const articles = (page, name) => page.getByRole("article", { name });
@@ -71,6 +72,40 @@ export const stories = {
     await alert.waitFor();
     await alert.getByRole("button", { name: "Dismiss" }).click();
     assert.equal(await pending(page).count(), 0);
+  },
+
+  async "a web page's picture that is only an address is explained, and one that is whole is taken"({ page }) {
+    const overlay = page.getByText("save the picture first, or copy it and paste it here");
+    const note = page.getByRole("alert").filter({ hasText: "Only an address came, and Eyewright reads no web pages" });
+    const link = { "text/uri-list": "https://example.org/cats", "text/html": '<a href="https://example.org/cats">Cats</a>' };
+    const picture = { "text/uri-list": "https://example.org/cat.png", "text/html": '<img alt="a > b" src="https://example.org/cat.png">' };
+    for (const dragged of [link, picture]) {
+      const drag = await dragFromWeb(page, dragged);
+      await overlay.waitFor();
+      assert.equal(await drag.over(), true, "the drop is wanted");
+      assert.equal(await drag.drop(), true, "the browser stays on this page");
+      await overlay.waitFor({ state: "hidden" });
+      await note.getByRole("button", { name: "Dismiss" }).click();
+      await note.waitFor({ state: "hidden" });
+    }
+
+    const field = await dragFromWeb(page, link, ".composer textarea");
+    assert.equal(await overlay.isVisible(), false);
+    assert.deepEqual([await field.over(), await field.drop()], [false, false], "a link is text for a text field");
+    assert.equal(await (await dragFromWeb(page, picture, ".composer textarea")).drop(), true);
+    await note.getByRole("button", { name: "Dismiss" }).click();
+    assert.equal(await pending(page).count(), 0);
+
+    const whole = `data:image/png;base64,${readFileSync(join(PICTURES, "odd.png")).toString("base64")}`;
+    await (await dragFromWeb(page, { "text/uri-list": "https://example.org/cats", "text/html": `<a href="https://example.org/cats"><img src="${whole}"></a>` })).drop();
+    await page.getByRole("button", { name: "Remove dragged picture" }).click();
+    assert.equal(await note.count(), 0);
+
+    // The page's own links are not on their way in.
+    await page.dispatchEvent("body", "dragstart");
+    assert.equal(await (await dragFromWeb(page, link)).drop(), false);
+    await page.dispatchEvent("body", "dragend");
+    assert.equal(await note.count(), 0);
   },
 
   async "a model without eyes is explained and helped"({ page }) {

@@ -3,21 +3,25 @@
 import type { AddedPictures, PickFor, PictureInfo } from "../bindings/protocol";
 import { toErrorBody } from "../platform";
 import { call } from "./backend";
+import { draggedFrom, type Dragged } from "./dragged";
 import { live, onEvent } from "./live.svelte";
 import { m } from "./language.svelte";
 import { attempt, tell } from "./notices.svelte";
 import { go, route } from "./route.svelte";
 
+/** Files, or a drag from a web page that may bring no more than an address. */
+export type Above = "files" | "address";
+
 interface Intake {
-  /** Files are above the window right now. */
-  over: boolean;
+  /** What is above the window right now. */
+  over: Above | null;
   /** Uploads on their way. */
   pending: number;
   /** Taken by the chat that is open. */
   pictures: PictureInfo[];
 }
 
-export const intake = $state<Intake>({ over: false, pending: 0, pictures: [] });
+export const intake = $state<Intake>({ over: null, pending: 0, pictures: [] });
 
 /** Hands added pictures to the chat and says what was left out. */
 export function receive(added: AddedPictures): void {
@@ -88,32 +92,66 @@ async function filesBelow(entry: FileSystemEntry): Promise<File[]> {
   return (await Promise.all(found.map(filesBelow))).flat();
 }
 
+/** What a drag from a web page brings; only its drop may be asked, and only at once. */
+function draggedOf(transfer: DataTransfer, intoField: boolean): Dragged {
+  const page = new DOMParser().parseFromString(transfer.getData("text/html"), "text/html");
+  const images = [...page.images].map((image) => image.getAttribute("src") ?? "");
+  return draggedFrom(transfer.getData("text/uri-list"), images, intoField);
+}
+
+async function takeDragged({ pictures, addressOnly }: Dragged): Promise<void> {
+  if (addressOnly) tell({ tone: "bad", text: m().shell.addressOnly });
+  receive(await addFiles(pictures.map((bytes) => new File([bytes], m().chat.dragged))));
+}
+
 /** Listens to drops and pastes of the page, and to those the window takes natively. */
 export function watchIntake(): () => void {
   // Entering a child fires before leaving its parent, so that a counter tells whether the pointer is inside.
   let depth = 0;
-  const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+  /** The drag began in this page: its links and texts are not on their way in. */
+  let own = false;
+  const carries = (event: DragEvent): Above | "text" | null => {
+    const types = event.dataTransfer?.types ?? [];
+    if (types.includes("Files")) return "files";
+    // The window takes drops itself, and the page hears of their beginning only.
+    if (own || live.info?.door === "window") return null;
+    return types.includes("text/uri-list") ? "address" : types.includes("text/html") ? "text" : null;
+  };
+  const intoField = (event: DragEvent) => event.target instanceof Element && event.target.closest(":read-write") !== null;
   const enter = (event: DragEvent) => {
-    if (!carriesFiles(event)) return;
+    const what = carries(event);
+    if (what === null || what === "text") return;
     depth += 1;
-    intake.over = true;
+    intake.over = what === "address" && intoField(event) ? null : what;
   };
   const leave = (event: DragEvent) => {
-    if (!carriesFiles(event)) return;
+    const what = carries(event);
+    if (what === null || what === "text") return;
     depth = Math.max(0, depth - 1);
-    intake.over = depth > 0;
+    if (depth === 0) intake.over = null;
   };
   const over = (event: DragEvent) => {
-    if (carriesFiles(event)) event.preventDefault();
+    const what = carries(event);
+    if (what === "files" || (what !== null && !intoField(event))) event.preventDefault();
   };
   const drop = async (event: DragEvent) => {
-    if (!carriesFiles(event) || !event.dataTransfer) return;
-    event.preventDefault();
+    const what = carries(event);
+    if (what === null || !event.dataTransfer) return;
     depth = 0;
-    intake.over = false;
-    const files = await attempt(() => filesOf(event.dataTransfer as DataTransfer));
-    if (files) receive(await addFiles(files));
+    intake.over = null;
+    const transfer = event.dataTransfer;
+    const field = what !== "files" && intoField(event);
+    const dragged = draggedOf(transfer, field);
+    // A field takes its text; elsewhere a browser would leave this page for the address.
+    if (field && dragged.pictures.length === 0 && !dragged.addressOnly) return;
+    event.preventDefault();
+    const files = await attempt(() => filesOf(transfer));
+    if (files === undefined) return;
+    if (files.length > 0) receive(await addFiles(files));
+    else await takeDragged(dragged);
   };
+  const began = () => (own = true);
+  const ended = () => (own = false);
   const paste = async (event: ClipboardEvent) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length > 0) {
@@ -132,9 +170,11 @@ export function watchIntake(): () => void {
   const stopEvents = onEvent((event) => {
     if (event.kind === "opened") receive(event.pictures);
     if (event.kind !== "drop") return;
-    intake.over = event.event.kind === "over";
+    intake.over = event.event.kind === "over" ? "files" : null;
     if (event.event.kind === "added") receive(event.event.pictures);
   });
+  addEventListener("dragstart", began);
+  addEventListener("dragend", ended);
   addEventListener("dragenter", enter);
   addEventListener("dragleave", leave);
   addEventListener("dragover", over);
@@ -142,6 +182,8 @@ export function watchIntake(): () => void {
   addEventListener("paste", paste);
   return () => {
     stopEvents();
+    removeEventListener("dragstart", began);
+    removeEventListener("dragend", ended);
     removeEventListener("dragenter", enter);
     removeEventListener("dragleave", leave);
     removeEventListener("dragover", over);

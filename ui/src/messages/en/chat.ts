@@ -22,6 +22,7 @@ export const chat = {
   send: "Send",
   stop: "Stop (Esc)",
   pasted: "pasted picture",
+  dragged: "dragged picture",
   pictures: "Pictures of the question",
   removePicture: (name: string) => `Remove ${name}`,
   enlarge: (name: string) => `Enlarge ${name}`,

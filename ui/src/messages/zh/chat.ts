@@ -24,6 +24,7 @@ export const chat: Messages["chat"] = {
   send: "发送",
   stop: "停止（Esc）",
   pasted: "粘贴的图片",
+  dragged: "拖入的图片",
   pictures: "问题中的图片",
   removePicture: (name) => `移除 ${name}`,
   enlarge: (name) => `放大 ${name}`,
