@@ -30,12 +30,12 @@ struct Amounts {
 
 /// What makes the bundled model; models/demo/README.md says what its parts were made with so far.
 const FULL: Amounts = Amounts {
-    text_rows: 600_000,
-    llm_steps: 9600,
-    picture_rows: 400_000,
-    tower_steps: 7200,
-    caption_rows: 128_000,
-    pretrain_steps: 2500,
+    text_rows: 2_000_000,
+    llm_steps: 28_500,
+    picture_rows: 800_000,
+    tower_steps: 13_500,
+    caption_rows: 300_000,
+    pretrain_steps: 2800,
     question_rows: 48_000,
     finetune_steps: 700,
     batch: None,
