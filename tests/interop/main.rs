@@ -253,6 +253,19 @@ fn gguf_says_what_llama_cpp_reads() {
     assert_eq!(eye.get("mm.2.weight"), Some((Kind::F16, &[32, 32][..])));
 }
 
+#[test]
+fn blocks_of_256_are_those_of_llama_cpps_library() {
+    let file = |name: &str| fs::read(golden("../gguf").join(name)).unwrap();
+    let values: Vec<f32> =
+        file("values.f32").as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    for (kind, name) in [(Kind::Q4K, "q4_k.bin"), (Kind::Q6K, "q6_k.bin")] {
+        let (ours, theirs) = (kind.pack(&values), file(name));
+        assert_eq!(ours.len(), theirs.len());
+        let first = ours.iter().zip(&theirs).position(|(our, their)| our != their);
+        assert_eq!(first, None, "{name}: the first byte that differs");
+    }
+}
+
 /// Breaks a copy of a model and says what the error must say; nothing may be left.
 #[test]
 fn broken_models_leave_nothing_behind() {

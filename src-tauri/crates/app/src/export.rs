@@ -19,7 +19,10 @@ use eyewright_interop::{
     source::{Part, Source},
     staging::Staging,
 };
-use eyewright_model::stack::{StackFiles, StackPaths, TrainedModel};
+use eyewright_model::{
+    adapter::Adapter,
+    stack::{StackError, StackFiles, StackPaths, TrainedModel},
+};
 use serde::Serialize;
 
 pub use eyewright_interop::{
@@ -108,9 +111,28 @@ pub fn export(
     })
 }
 
-/// The parts of the export as they are opened again; `None` for forms that hold no whole model or that Eyewright
-/// does not compute with.
-fn opened_again(source: &Source, request: &ExportRequest, folder: &Path) -> Option<StackPaths> {
+/// The export, opened again as a model; `None` for forms that Eyewright does not compute with.
+fn opened_again(source: &Source, request: &ExportRequest, folder: &Path) -> Result<Option<Source>, AppError> {
+    if request.format == Format::Peft && !request.settings.with_projector {
+        // Adapters alone: the source's base with the adapters that were written.
+        let mut again = Source::open(&request.paths, request.alphas)?;
+        let adapters = [
+            ("llm_adapter", &mut again.files.llm_adapter),
+            ("visual_encoder_adapter", &mut again.files.tower_adapter),
+        ];
+        for (name, adapter) in adapters {
+            if adapter.is_some() {
+                *adapter = Some(Adapter::open(&folder.join(name)).map_err(StackError::from)?);
+            }
+        }
+        return Ok(Some(again));
+    }
+    let paths = paths_again(source, request, folder);
+    Ok(paths.map(|paths| Source::open(&paths, Alphas::default())).transpose()?)
+}
+
+/// Where the parts of the export are.
+fn paths_again(source: &Source, request: &ExportRequest, folder: &Path) -> Option<StackPaths> {
     let folder = folder.to_owned();
     let select = source.files.eye.as_ref().map(|eye| eye.tower.config.feature_layer);
     match request.format {
@@ -144,10 +166,9 @@ struct Said {
 }
 
 fn compare_answers(source: &Source, request: &ExportRequest, folder: &Path) -> Result<String, AppError> {
-    let Some(paths) = opened_again(source, request, folder) else {
-        return Ok("not asked: this form does not hold a whole model that Eyewright computes with".to_owned());
+    let Some(again) = opened_again(source, request, folder)? else {
+        return Ok("not asked: Eyewright does not compute with this form".to_owned());
     };
-    let again = Source::open(&paths, Alphas::default())?;
     let before = ask(&source.files, &source.paths.model, &source.template, source.pads)?;
     let after = ask(&again.files, &again.paths.model, &source.template, again.pads)?;
     let mut most = 0f32;

@@ -24,7 +24,7 @@ pub(crate) struct TargetArguments {
     /// A new folder.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// f32, f16 or bf16; for gguf also q8_0 and q4_0 [default: as stored; f16 for gguf].
+    /// f32, f16 or bf16; for gguf also q8_0, q4_0 and q4_k_m [default: as stored; f16 for gguf].
     #[arg(long, value_name = "T")]
     dtype: Option<String>,
     /// Largest file of tensors, in MB.

@@ -8,7 +8,7 @@ use std::f64::consts::PI;
 use eyewright_model::llm::DecoderConfig;
 use eyewright_ops::RopeScaling;
 
-use super::{Entry, GgufTensor, Kind, Quantisation, mmproj::Plan, vocab};
+use super::{Entry, GgufTensor, Kind, Quantisation, blocks::Role, mmproj::Plan, vocab};
 use crate::{
     InteropError,
     llama_form::{self, Origin},
@@ -90,9 +90,8 @@ fn tensor<'s>(
         reason: format!("llama.cpp has no name for the tensor `{}`", origin.name),
     };
     let name = named(&origin.name).ok_or_else(unknown)?;
-    let is_table = matches!(name.as_str(), "token_embd.weight" | "output.weight");
     let kind = match origin.shape.as_slice() {
-        [_, width] => quantisation.kind(is_table, *width),
+        [_, width] => quantisation.kind(role(&name, config), *width),
         _ => Kind::F32,
     };
     let turned = pairs && (name.contains(".attn_q.") || name.contains(".attn_k."));
@@ -108,6 +107,18 @@ fn tensor<'s>(
     let from = origin.from;
     let make = Box::new(move || source.read_rows(Part::Llm, &from, rows.as_deref(), true));
     Ok(GgufTensor { name, kind, shape: origin.shape, make })
+}
+
+fn role(name: &str, config: &DecoderConfig) -> Role {
+    let block = || name.split('.').nth(1)?.parse().ok();
+    match name.split_once("attn_").or_else(|| name.split_once("ffn_")).map(|(_, map)| map) {
+        _ if name == "output.weight" => Role::Head,
+        _ if name == "token_embd.weight" && config.tied_head => Role::Head,
+        _ if name == "token_embd.weight" => Role::Table,
+        Some("v.weight" | "down.weight") => block().map_or(Role::Plain, |b| Role::Delicate(b, config.layers)),
+        Some("qkv.weight") => Role::Fused,
+        _ => Role::Plain,
+    }
 }
 
 /// Rows of whole heads, each head's halves interleaved.

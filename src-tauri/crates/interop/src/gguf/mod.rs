@@ -5,6 +5,7 @@
 mod blocks;
 mod error;
 mod header;
+mod k_blocks;
 mod llm;
 mod mmproj;
 mod read;
