@@ -21,6 +21,7 @@ use eyewright_app::{Studio, StudioConfig, WorkerProgram, bundled_models, default
 use eyewright_protocol::Event;
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager, RunEvent, Url, WebviewUrl, WebviewWindowBuilder};
+use tauri_plugin_window_state::StateFlags;
 
 /// The window's label; there is one.
 pub(crate) const MAIN: &str = "main";
@@ -68,6 +69,12 @@ pub fn run() -> ExitCode {
             show(app);
             open_files(app, arguments.into_iter().map(PathBuf::from), Path::new(&folder));
         }))
+        // The window comes back where it was; whether it is shown is not remembered, as it may close into the tray.
+        .plugin(
+            tauri_plugin_window_state::Builder::new()
+                .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
+                .build(),
+        )
         .register_asynchronous_uri_scheme_protocol("thumb", pictures::serve)
         .invoke_handler(tauri::generate_handler![bridge::rpc, bridge::subscribe])
         .on_window_event(closing::on_window_event);

@@ -7,7 +7,8 @@ use eyewright_tests::{
     stack::{alone, greedy, load, load_in, scores, segments, text},
 };
 
-const FAMILIES: &[&str] = &[
+/// Folders of goldens; variants of a family beside it.
+const GOLDENS: &[&str] = &[
     "internlm2",
     "llama",
     "vicuna",
@@ -22,8 +23,17 @@ const FAMILIES: &[&str] = &[
 ];
 
 fn check(test: impl Fn(&str, &Expected)) {
-    for family in FAMILIES {
+    for family in GOLDENS {
         test(family, &Expected::of(family));
+    }
+}
+
+/// The inspection card says so of every model.
+#[test]
+fn every_family_that_can_be_read_is_compared() {
+    for family in eyewright_model::llm::FAMILIES {
+        assert!(GOLDENS.contains(family), "{family}");
+        assert_eq!(load(&alone(family)).decoder.config().model_type, *family);
     }
 }
 

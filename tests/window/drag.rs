@@ -28,12 +28,23 @@ pub(crate) struct Drag<'a> {
 impl<'a> Drag<'a> {
     /// Takes hold of files and moves them over a place of the window.
     pub(crate) fn begin(display: &'a Display, target: Window, files: &[PathBuf], at: (u32, u32)) -> Self {
+        let uris: Vec<String> = files.iter().map(|file| format!("file://{}", file.display())).collect();
+        Self::of_addresses(display, target, &uris, at)
+    }
+
+    /// Takes hold of addresses, as a browser does.
+    pub(crate) fn of_addresses(
+        display: &'a Display,
+        target: Window,
+        uris: &[String],
+        at: (u32, u32),
+    ) -> Self {
         let x = &display.x;
         let source = x.generate_id().unwrap();
         let aux = CreateWindowAux::new();
         x.create_window(0, source, display.root, 0, 0, 1, 1, 0, WindowClass::INPUT_OUTPUT, 0, &aux).unwrap();
         x.set_selection_owner(source, display.atom("XdndSelection"), x11rb::CURRENT_TIME).unwrap();
-        let uris = files.iter().map(|file| format!("file://{}\r\n", file.display())).collect();
+        let uris = uris.iter().map(|uri| format!("{uri}\r\n")).collect();
         let drag = Self { display, source, target, uris, at };
         drag.send("XdndEnter", [VERSION << 24, display.atom("text/uri-list"), 0, 0]);
         drag

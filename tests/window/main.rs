@@ -13,6 +13,7 @@ mod driver;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use display::{Display, processes_below};
@@ -27,7 +28,7 @@ const PRESET: &str = include_str!("../fixtures/presets/tiny.toml");
 struct Desk {
     driver: Driver,
     display: Display,
-    home: tempfile::TempDir,
+    home: Rc<tempfile::TempDir>,
 }
 
 fn root() -> PathBuf {
@@ -52,8 +53,13 @@ impl Drop for Desk {
 
 impl Desk {
     fn open() -> Self {
+        Self::open_in(&Rc::new(tempfile::tempdir().unwrap()))
+    }
+
+    /// Opens on what an earlier window left.
+    fn open_in(home: &Rc<tempfile::TempDir>) -> Self {
         assert!(root().join("ui/dist/index.html").is_file(), "build the interface: `npm run build` in ui/");
-        let home = tempfile::tempdir().unwrap();
+        let home = Rc::clone(home);
         let display = Display::open();
         let driver = Driver::start(&display, home.path());
         let desk = Self { driver, display, home };
@@ -173,6 +179,45 @@ fn pictures_come_by_drop_and_by_paste_and_are_answered() {
         "document.querySelector('main img')?.naturalWidth > 1",
         json!([]),
     );
+}
+
+#[test]
+fn the_bundled_model_answers_a_drop_and_the_chat_is_open_again_at_the_next_start() {
+    let home = Rc::new(tempfile::tempdir().unwrap());
+    let desk = Desk::open_in(&home);
+    let page = &desk.driver;
+    page.until_said("This machine");
+    let window = desk.window();
+    let drag = Drag::begin(&desk.display, window, &[picture("odd.png")], (600, 400));
+    assert!(drag.is_wanted(), "files above the window are wanted");
+    drag.drop_here();
+    desk.until_pending(1);
+    page.type_into("//textarea[@aria-label='Your question']", "What is in the picture?\u{e007}");
+    page.until_said("tokens/s");
+    let address = page.value("location.hash", json!([]));
+    desk.display.press_close(window);
+    until("the window closes", || !desk.display.is_shown(window));
+    drop(desk);
+
+    let desk = Desk::open_in(&home);
+    let page = &desk.driver;
+    page.until("the chat is open", "location.hash === arguments[0]", json!([address]));
+    page.until_said("What is in the picture?");
+    page.until_said("tokens/s");
+    let drawn = "document.querySelector('main img')?.naturalWidth > 1";
+    page.until("its picture is drawn", drawn, json!([]));
+}
+
+#[test]
+fn an_address_that_is_dropped_is_explained() {
+    let desk = Desk::open();
+    let page = &desk.driver;
+    page.until_said("This machine");
+    let address = "https://example.org/cat.png".to_owned();
+    let drag = Drag::of_addresses(&desk.display, desk.window(), &[address], (600, 400));
+    assert!(drag.is_wanted(), "what a browser holds above the window is wanted");
+    drag.drop_here();
+    page.until_said("Only an address came");
 }
 
 #[test]

@@ -100,7 +100,7 @@ function draggedOf(transfer: DataTransfer, intoField: boolean): Dragged {
 }
 
 async function takeDragged({ pictures, addressOnly }: Dragged): Promise<void> {
-  if (addressOnly) tell({ tone: "bad", text: m().shell.addressOnly });
+  if (addressOnly) tell({ tone: "bad", text: m().errors.only_an_address });
   receive(await addFiles(pictures.map((bytes) => new File([bytes], m().chat.dragged))));
 }
 

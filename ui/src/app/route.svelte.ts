@@ -44,10 +44,28 @@ export function go(room: Room, id?: string | null, params?: Record<string, strin
   location.hash = hrefOf(room, id, params);
 }
 
+/** Under this name the browser keeps the last address. */
+const LAST = "eyewright.address";
+
+/** Follows the address, and begins where the last visit ended unless one is given. */
 export function followAddress(): () => void {
+  if (/^#?\/?$/.test(location.hash)) location.replace(lastAddress());
   const follow = () => {
     state.route = parseRoute(location.hash);
+    try {
+      localStorage.setItem(LAST, hrefOf(state.route.room, state.route.id));
+    } catch {
+      // A browser may keep nothing; the next visit begins at home then.
+    }
   };
   addEventListener("hashchange", follow);
   return () => removeEventListener("hashchange", follow);
+}
+
+function lastAddress(): string {
+  try {
+    return localStorage.getItem(LAST) ?? "#/";
+  } catch {
+    return "#/";
+  }
 }

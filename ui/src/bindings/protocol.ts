@@ -541,7 +541,7 @@ hint: string | null,
 };
 
 /** What the interface may act on. A new code is added only when it does something different with it. */
-export type ErrorCode = "bad_request" | "unknown_command" | "not_found" | "already_exists" | "conflict" | "file" | "damaged" | "does_not_fit" | "no_eyes" | "context_full" | "device" | "out_of_memory" | "disk_full" | "not_finite" | "network" | "busy" | "cancelled" | "worker_stopped" | "not_here" | "unsupported" | "not_ready" | "internal";
+export type ErrorCode = "bad_request" | "unknown_command" | "not_found" | "already_exists" | "conflict" | "file" | "damaged" | "does_not_fit" | "no_eyes" | "only_an_address" | "context_full" | "device" | "out_of_memory" | "disk_full" | "not_finite" | "network" | "busy" | "cancelled" | "worker_stopped" | "not_here" | "unsupported" | "not_ready" | "internal";
 
 /** Anything that happens. */
 export type Event = { "kind": "chat",
@@ -668,6 +668,9 @@ row: number,
 /** Why an answer ended. */
 export type Finish = "stop" | "length" | "context" | "cancelled" | "failed";
 
+/** A way to make a plan smaller. */
+export type FixWord = "recompute_activations" | "four_bits" | "adapters" | "smaller_batches";
+
 /** One entry. */
 export type FolderEntry = {
 /** Its name. */
@@ -708,7 +711,7 @@ memory: number,
 memory_free: number,
 /** Free bytes where the library is. */
 disk_free: number,
-/** What is missing for more speed. */
+/** What is there, and what is missing, for computing on NVIDIA cards. */
 notes: Array<string>,
 /** The dtype models are loaded in there, such as `bf16`. */
 dtype: string,
@@ -976,8 +979,8 @@ lr: number | null,
 grad_norm: number | null,
 /** Tokens per second. */
 tokens_per_second: number | null,
-/** Bytes on the device. */
-device_memory: number | null,
+/** Bytes of the process that trains. */
+memory: number | null,
 };
 
 /** Some of a run's measurements. */
@@ -1034,8 +1037,8 @@ export type ModelKind = "language_model" | "vision_tower" | "projector" | "stack
 export type ModelPart = {
 /** `language model`, `vision tower` or `projector`. */
 part: string,
-/** Architecture and sizes in words. */
-about: string,
+/** Architecture and sizes; absent for a part that is only known by its name. */
+sizes: PartSizes | null,
 /** Whose names its tensors have. */
 layout: string,
 /** Numbers in it. */
@@ -1099,6 +1102,38 @@ export type OpenLink = {
 url: string,
 };
 
+/** Architecture and sizes of a part. */
+export type PartSizes = { "kind": "language_model",
+/** The family, such as `internlm2`. */
+family: string,
+/** Blocks. */
+layers: number,
+/** Numbers for a token between blocks. */
+width: number,
+/** Heads of attention. */
+heads: number,
+/** Heads of keys and values. */
+kv_heads: number,
+/** Tokens it knows. */
+vocabulary: number, } | { "kind": "vision_tower",
+/** Blocks that are run. */
+layers_used: number,
+/** Blocks in its checkpoint. */
+layers: number,
+/** Numbers for a patch between blocks. */
+width: number,
+/** Side of the square it reads, in pixels. */
+picture_side: number,
+/** Side of a patch, in pixels. */
+patch_side: number, } | { "kind": "projector",
+/** The tower's width. */
+vision_width: number,
+/** The language model's width. */
+text_width: number,
+/** Linear layers. */
+depth: number,
+};
+
 /** Opens the system's dialog. */
 export type PickFiles = {
 /** For what. */
@@ -1159,8 +1194,8 @@ reduction: number,
 
 /** One click that makes a plan smaller. */
 export type PlanFix = {
-/** What it does, in words. */
-about: string,
+/** What it does. */
+way: FixWord,
 /** Values to put into the draft. */
 values: { [key in string]: string },
 /** The forecast with them. */
@@ -1174,9 +1209,11 @@ blocks: boolean,
 /** The key it is about. */
 key: string | null,
 /** What it is. */
-message: string,
-/** What to do. */
-hint: string | null,
+problem: ProblemWord,
+/** What it names: a path, a model, a run; empty if nothing. */
+name: string,
+/** The core's own words, where there is more to say than the word does. */
+detail: string | null,
 };
 
 /** One key of a plan. */
@@ -1231,6 +1268,9 @@ draft: RunDraft,
 /** An earlier draft that runs first and whose projector this one starts from. */
 after?: RunDraft | null,
 };
+
+/** What can be wrong with a draft, or worth knowing. */
+export type ProblemWord = "no_such_value" | "unresolved" | "not_chosen" | "too_large" | "run_going_on" | "model_not_here" | "no_tower" | "path_not_there" | "random_projector" | "no_rows" | "unreadable_data";
 
 /** TOML text of a plan or of overrides. */
 export type ReadDraft = {
@@ -1420,7 +1460,11 @@ elapsed: number,
 remaining: number | null,
 /** Tokens per second. */
 tokens_per_second: number | null,
-/** Bytes on the device. */
+/** Share of the processor's threads that compute, 0 to 1; absent until it was measured. */
+cpu_load: number | null,
+/** Share of the time in which the card computes, 0 to 1, where its driver tells. */
+device_load: number | null,
+/** Bytes taken on the card, where its driver tells. */
 device_memory: number | null,
 /** Bytes of the process. */
 process_memory: number | null,

@@ -8,6 +8,7 @@ use eyewright_model::{
     stack::{StackFiles, StackKind, StackPaths},
     weights::{Checkpoint, KeyMap},
 };
+use eyewright_protocol::PartSizes;
 use serde::Serialize;
 
 use crate::AppError;
@@ -36,14 +37,33 @@ pub struct ModelReport {
 pub struct PartReport {
     /// What it is.
     pub part: &'static str,
-    /// Architecture and sizes in words.
-    pub about: String,
+    /// Architecture and sizes.
+    pub sizes: PartSizes,
     /// Whose tensor names its checkpoint uses.
     pub layout: &'static str,
     /// Numbers in its checkpoint that belong to this part.
     pub parameters: u64,
     /// What most of them are stored as.
     pub dtype: &'static str,
+}
+
+impl PartReport {
+    /// Architecture and sizes in words.
+    pub fn about(&self) -> String {
+        match &self.sizes {
+            PartSizes::LanguageModel { family, layers, width, heads, kv_heads, vocabulary } => format!(
+                "{family}: {layers} layers, {width} wide, {heads} heads ({kv_heads} key/value), \
+                 vocabulary {vocabulary}"
+            ),
+            PartSizes::VisionTower { layers_used, layers, width, picture_side, patch_side } => format!(
+                "CLIP: {layers_used} of {layers} layers used, {width} wide, pictures of {picture_side} pixels \
+                 in patches of {patch_side}"
+            ),
+            PartSizes::Projector { vision_width, text_width, depth } => {
+                format!("{vision_width} → {text_width}, {depth} layer(s): fits tower and language model")
+            }
+        }
+    }
 }
 
 /// Describes the model in the given folders.
@@ -67,10 +87,14 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
     let begins = |name: &str, keys: &KeyMap| name.starts_with(&keys.in_file(""));
     let mut parts = vec![PartReport {
         part: "language model",
-        about: format!(
-            "{}: {} layers, {} wide, {} heads ({} key/value), vocabulary {}",
-            llm.model_type, llm.layers, llm.hidden, llm.heads, llm.kv_heads, llm.vocab
-        ),
+        sizes: PartSizes::LanguageModel {
+            family: llm.model_type.clone(),
+            layers: small(llm.layers),
+            width: small(llm.hidden),
+            heads: small(llm.heads),
+            kv_heads: small(llm.kv_heads),
+            vocabulary: small(llm.vocab),
+        },
         layout: files.llm.keys.layout,
         parameters: count(&files.llm.checkpoint, &|name| {
             begins(name, &files.llm.keys) && !beneath.iter().any(|prefix| name.starts_with(prefix))
@@ -81,14 +105,13 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
         let clip = &eye.tower.config.clip;
         parts.push(PartReport {
             part: "vision tower",
-            about: format!(
-                "CLIP: {} of {} layers used, {} wide, pictures of {} pixels in patches of {}",
-                eye.tower.config.used_blocks().unwrap_or(0),
-                clip.layers,
-                clip.hidden,
-                clip.image_side,
-                clip.patch_side
-            ),
+            sizes: PartSizes::VisionTower {
+                layers_used: small(eye.tower.config.used_blocks().unwrap_or(0)),
+                layers: small(clip.layers),
+                width: small(clip.hidden),
+                picture_side: small(clip.image_side),
+                patch_side: small(clip.patch_side),
+            },
             layout: eye.tower.keys.layout,
             parameters: count(&eye.tower.checkpoint, &|name| {
                 begins(name, &eye.tower.keys) && of_eye(name, 0)
@@ -98,10 +121,11 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
         let projector = &eye.projector.config;
         parts.push(PartReport {
             part: "projector",
-            about: format!(
-                "{} → {}, {} layer(s): fits tower and language model",
-                projector.vision_width, projector.text_width, projector.depth
-            ),
+            sizes: PartSizes::Projector {
+                vision_width: small(projector.vision_width),
+                text_width: small(projector.text_width),
+                depth: small(projector.depth),
+            },
             layout: eye.projector.keys.layout,
             parameters: count(&eye.projector.checkpoint, &|name| {
                 begins(name, &eye.projector.keys) && of_eye(name, 1)
@@ -137,6 +161,11 @@ pub fn inspect(paths: &StackPaths) -> Result<ModelReport, AppError> {
 fn count(checkpoint: &Checkpoint, belongs: &dyn Fn(&str) -> bool) -> u64 {
     let size = |name| checkpoint.get(name).map_or(0, |info| numbers(&info.shape));
     checkpoint.names().filter(|name| belongs(name)).map(size).sum()
+}
+
+/// Sizes of networks are far below the bound.
+fn small(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 fn numbers(shape: &[usize]) -> u64 {

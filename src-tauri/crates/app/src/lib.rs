@@ -4,6 +4,7 @@
 //! Terminal, window and server call these; none of them computes anything itself.
 
 mod bench;
+mod card;
 pub mod compare;
 pub mod demo;
 pub mod desktop;

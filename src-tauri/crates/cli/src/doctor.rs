@@ -13,6 +13,14 @@ pub(crate) fn run() {
         let state = found.fault.map_or_else(|| "works".to_owned(), |fault| format!("does not work: {fault}"));
         print::line(format_args!("  {:8} {}{memory}: {state}", found.choice.to_string(), found.name));
     }
+    if cfg!(not(feature = "cuda")) {
+        print::line("CUDA: not in this build; add `--features cuda` when building for NVIDIA cards");
+    }
+    if cfg!(not(feature = "wgpu")) {
+        print::line(
+            "Vulkan, Metal, DirectX: not in this build; add `--features wgpu` when building for other cards",
+        );
+    }
     for note in toolchain_notes() {
         print::line(note);
     }

@@ -57,7 +57,7 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> anyhow::Result<()> {
     }
     let mut lines = vec![report.kind.to_owned()];
     for part in &report.parts {
-        lines.push(format!("  {}: {}", part.part, part.about));
+        lines.push(format!("  {}: {}", part.part, part.about()));
         lines.push(format!(
             "    {} parameters, stored in {}, {} names",
             grouped(part.parameters),

@@ -21,6 +21,8 @@ words! {
         DoesNotFit,
         /// The model has no eyes and was given a picture.
         NoEyes,
+        /// Of a picture on a web page only the address came.
+        OnlyAnAddress,
         /// The conversation is longer than the model can read.
         ContextFull,
         /// A computing device is missing or failed.

@@ -71,7 +71,7 @@ reply! {
         pub memory_free: u64,
         /// Free bytes where the library is.
         pub disk_free: u64,
-        /// What is missing for more speed.
+        /// What is there, and what is missing, for computing on NVIDIA cards.
         pub notes: Vec<String>,
         /// The dtype models are loaded in there, such as `bf16`.
         pub dtype: String,

@@ -101,6 +101,49 @@ request! {
 impl Eq for ModelChoice {}
 impl Eq for CheckpointRef {}
 
+happenings! {
+    /// Architecture and sizes of a part.
+    PartSizes {
+        /// A decoder.
+        LanguageModel {
+            /// The family, such as `internlm2`.
+            family: String,
+            /// Blocks.
+            layers: u32,
+            /// Numbers for a token between blocks.
+            width: u32,
+            /// Heads of attention.
+            heads: u32,
+            /// Heads of keys and values.
+            kv_heads: u32,
+            /// Tokens it knows.
+            vocabulary: u32,
+        },
+        /// A CLIP tower.
+        VisionTower {
+            /// Blocks that are run.
+            layers_used: u32,
+            /// Blocks in its checkpoint.
+            layers: u32,
+            /// Numbers for a patch between blocks.
+            width: u32,
+            /// Side of the square it reads, in pixels.
+            picture_side: u32,
+            /// Side of a patch, in pixels.
+            patch_side: u32,
+        },
+        /// A projector.
+        Projector {
+            /// The tower's width.
+            vision_width: u32,
+            /// The language model's width.
+            text_width: u32,
+            /// Linear layers.
+            depth: u32,
+        },
+    }
+}
+
 reply! {
     /// A row of the list of models.
     ModelSummary {
@@ -130,8 +173,8 @@ reply! {
     ModelPart {
         /// `language model`, `vision tower` or `projector`.
         pub part: String,
-        /// Architecture and sizes in words.
-        pub about: String,
+        /// Architecture and sizes; absent for a part that is only known by its name.
+        pub sizes: Option<PartSizes>,
         /// Whose names its tensors have.
         pub layout: String,
         /// Numbers in it.

@@ -22,6 +22,44 @@ words! {
         /// It follows from other values.
         Derived,
     }
+
+    /// What can be wrong with a draft, or worth knowing.
+    ProblemWord {
+        /// A value that its key cannot take; `detail` says why.
+        NoSuchValue,
+        /// The plan cannot be resolved; `detail` says why.
+        Unresolved,
+        /// A key without which nothing runs is empty.
+        NotChosen,
+        /// The forecast is larger than the device's memory.
+        TooLarge,
+        /// Another run uses the device.
+        RunGoingOn,
+        /// A model is not on this machine.
+        ModelNotHere,
+        /// Without a tower text alone is trained.
+        NoTower,
+        /// A file or folder is not there.
+        PathNotThere,
+        /// A finetune that starts from a random projector.
+        RandomProjector,
+        /// The data set has no rows.
+        NoRows,
+        /// The data set cannot be read; `detail` says why.
+        UnreadableData,
+    }
+
+    /// A way to make a plan smaller.
+    FixWord {
+        /// Activations are computed again instead of kept.
+        RecomputeActivations,
+        /// The language model is stored in 4 bits.
+        FourBits,
+        /// Adapters are trained instead of all numbers.
+        Adapters,
+        /// Smaller batches, more of them for a step.
+        SmallerBatches,
+    }
 }
 
 request! {
@@ -123,9 +161,11 @@ reply! {
         /// The key it is about.
         pub key: Option<String>,
         /// What it is.
-        pub message: String,
-        /// What to do.
-        pub hint: Option<String>,
+        pub problem: ProblemWord,
+        /// What it names: a path, a model, a run; empty if nothing.
+        pub name: String,
+        /// The core's own words, where there is more to say than the word does.
+        pub detail: Option<String>,
     }
 
     /// Memory of one part in bytes.
@@ -158,8 +198,8 @@ reply! {
 
     /// One click that makes a plan smaller.
     PlanFix {
-        /// What it does, in words.
-        pub about: String,
+        /// What it does.
+        pub way: FixWord,
         /// Values to put into the draft.
         pub values: BTreeMap<String, String>,
         /// The forecast with them.

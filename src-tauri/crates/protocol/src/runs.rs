@@ -179,7 +179,11 @@ reply! {
         pub remaining: Option<f64>,
         /// Tokens per second.
         pub tokens_per_second: Option<f64>,
-        /// Bytes on the device.
+        /// Share of the processor's threads that compute, 0 to 1; absent until it was measured.
+        pub cpu_load: Option<f64>,
+        /// Share of the time in which the card computes, 0 to 1, where its driver tells.
+        pub device_load: Option<f64>,
+        /// Bytes taken on the card, where its driver tells.
         pub device_memory: Option<u64>,
         /// Bytes of the process.
         pub process_memory: Option<u64>,
@@ -201,8 +205,8 @@ reply! {
         pub grad_norm: Option<f64>,
         /// Tokens per second.
         pub tokens_per_second: Option<f64>,
-        /// Bytes on the device.
-        pub device_memory: Option<u64>,
+        /// Bytes of the process that trains.
+        pub memory: Option<u64>,
     }
 
     /// Some of a run's measurements.

@@ -6,7 +6,7 @@ import type { MetricRow } from "../../bindings/protocol";
 import { align, append, emptyColumns, lastOf, quantile, smooth } from "./metrics";
 
 function row(step: number, loss: number | null, validation_loss: number | null = null): MetricRow {
-  return { step, loss, validation_loss, seconds: null, lr: 0.1, grad_norm: null, tokens_per_second: null, device_memory: null };
+  return { step, loss, validation_loss, seconds: null, lr: 0.1, grad_norm: null, tokens_per_second: null, memory: null };
 }
 
 test("rows become columns; a validation row joins its step", () => {

@@ -24,10 +24,20 @@ export const models = {
   together: "The parts fit together",
   notTogether: "The parts do not fit together",
   incomplete: "A part on its own: combine it with the others to chat or train",
+  sizes: {
+    languageModel: (of: { family: string; layers: number; width: number; heads: number; kv_heads: number; vocabulary: number }) =>
+      `${of.family}: ${of.layers} layers, ${of.width} wide, ${of.heads} heads (${of.kv_heads} key/value), vocabulary ${of.vocabulary}`,
+    visionTower: (of: { layers_used: number; layers: number; width: number; picture_side: number; patch_side: number }) =>
+      `CLIP: ${of.layers_used} of ${of.layers} layers used, ${of.width} wide, pictures of ${of.picture_side} pixels in patches of ${of.patch_side}`,
+    projector: (of: { vision_width: number; text_width: number; depth: number }) => `${of.vision_width} → ${of.text_width}, ${of.depth} layers`,
+  },
   parts: "Parts",
   part: { "language model": "Language model", "vision tower": "Vision tower", projector: "Projector" } as Record<string, string>,
   parameters: (count: string) => `${count} parameters`,
   layout: "Names",
+  parity: "Numbers",
+  parityBadge: "as in transformers",
+  parityText: (family: string) => `Eyewright's tests compare the family ${family} with the reference implementation, score by score.`,
   template: "Chat template",
   context: "Longest text",
   picture: "One picture",

@@ -1,5 +1,7 @@
 // Names of the keys of a plan. Their advice comes with the plan itself, from the recipe.
 
+import type { FixWord, ProblemWord } from "../../bindings/protocol";
+
 export const plan = {
   label: {
     "seed": "Seed",
@@ -62,6 +64,34 @@ export const plan = {
     "early_stopping.min_delta": "Least progress",
     "stage": "Stage",
   } as Record<string, string>,
+  /** What stands in the way of a draft, or is worth knowing; a key's own name stands above it. */
+  problem: {
+    no_such_value: () => "This value is not possible here.",
+    unresolved: () => "No plan follows from these settings.",
+    not_chosen: () => "Not chosen yet.",
+    too_large: () => "The forecast is larger than the device's memory.",
+    run_going_on: (name) => `The run “${name}” is going on.`,
+    model_not_here: (name) => `“${name}” is not on this machine.`,
+    no_tower: () => "Without a vision tower this trains text alone.",
+    path_not_there: (name) => `“${name}” is not there.`,
+    random_projector: () => "Finetune starts from a random projector; it learns far worse without a pretrained one.",
+    no_rows: () => "The data set has no rows.",
+    unreadable_data: () => "The data set cannot be read.",
+  } as Record<ProblemWord, (name: string) => string>,
+  /** What to do about it; where nothing stands here, the key's advice says it. */
+  problemHint: {
+    too_large: "Take one of the ways to make it smaller.",
+    run_going_on: "Put this one into the queue.",
+    model_not_here: "Choose a folder of the library, or download it in Models.",
+    random_projector: "Run pretrain first, or choose its product.",
+  } as Partial<Record<ProblemWord, string>>,
+  /** One click that makes a plan smaller. */
+  fix: {
+    recompute_activations: "Recompute activations",
+    four_bits: "Store the language model in 4 bits",
+    adapters: "Adapters instead of all numbers",
+    smaller_batches: "Smaller batches, more of them for a step",
+  } as Record<FixWord, string>,
   /** Translations of the advice; English has it from the plan. */
   advice: {} as Record<string, string>,
   /** What recipes and presets are, likewise. */

@@ -28,6 +28,8 @@ export const runs = {
   elapsed: "elapsed",
   remaining: "left",
   speed: (count: string) => `${count} tokens/s`,
+  cpuLoad: (share: string) => `processor ${share} busy`,
+  deviceLoad: (share: string) => `card ${share} busy`,
   deviceMemory: "device memory",
   processMemory: "memory",
   place: (place: string) => `Place ${place} in the queue`,

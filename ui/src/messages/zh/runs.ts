@@ -30,6 +30,8 @@ export const runs: Messages["runs"] = {
   elapsed: "已用",
   remaining: "剩余",
   speed: (count) => `${count} 词元/秒`,
+  cpuLoad: (share) => `处理器占用 ${share}`,
+  deviceLoad: (share) => `显卡占用 ${share}`,
   deviceMemory: "设备内存",
   processMemory: "内存",
   place: (place) => `队列第 ${place} 位`,

@@ -354,8 +354,7 @@ fn card(paths: &ModelPaths) -> Reply<ModelCard> {
     };
     if matches!(kind, ModelKind::VisionTower | ModelKind::Projector) {
         let bytes = folder_bytes(Path::new(&paths.model));
-        let part =
-            ModelPart { part: architecture, about: String::new(), layout: String::new(), parameters: 0 };
+        let part = ModelPart { part: architecture, sizes: None, layout: String::new(), parameters: 0 };
         return Ok(ModelCard { parts: vec![part], bytes_half: bytes, ..empty_card(kind, None) });
     }
     let report = match inspect(&stack_paths(paths)) {
@@ -374,7 +373,7 @@ fn card(paths: &ModelPaths) -> Reply<ModelCard> {
             .into_iter()
             .map(|part| ModelPart {
                 part: part.part.to_owned(),
-                about: part.about,
+                sizes: Some(part.sizes),
                 layout: part.layout.to_owned(),
                 parameters: part.parameters,
             })

@@ -180,7 +180,10 @@ impl Inner {
         let mut added = AddedPictures { pictures: Vec::new(), refused: Vec::new() };
         let mut files = Vec::new();
         for path in paths {
-            gather(path, 0, &mut files);
+            match refused_address(path) {
+                Some(refused) => added.refused.push(refused),
+                None => gather(path, 0, &mut files),
+            }
         }
         let over = files.len().saturating_sub(MOST);
         files.truncate(MOST);
@@ -295,6 +298,14 @@ impl Thumbnails {
             }
         }
     }
+}
+
+/// A drag from a web page may bring its address as if it were a path.
+fn refused_address(path: &Path) -> Option<RefusedPicture> {
+    let name = path.to_str().filter(|path| path.starts_with("http:/") || path.starts_with("https:/"))?;
+    let error = ErrorBody::new(ErrorCode::OnlyAnAddress, "this is an address, and no web pages are read")
+        .hint("Save the picture and drop its file, or copy the picture and paste it.");
+    Some(RefusedPicture { name: name.to_owned(), error })
 }
 
 /// Files below a path, by name; folders at most eight deep, links to folders not followed.

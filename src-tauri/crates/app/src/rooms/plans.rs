@@ -5,11 +5,11 @@ use std::path::Path;
 
 use eyewright_data::dataset::DatasetIndex;
 use eyewright_protocol::{
-    FieldKind, MemoryBar, MemoryPart, Nothing, PlanFix, PlanProblem, PlanRow, PreviewRun, ReadDraft,
-    RecipeCard, RunDraft, RunPreview, SourceWord, StageWord,
+    FieldKind, FixWord, MemoryBar, MemoryPart, Nothing, PlanFix, PlanProblem, PlanRow, PreviewRun,
+    ProblemWord, ReadDraft, RecipeCard, RunDraft, RunPreview, SourceWord, StageWord,
 };
 use eyewright_train::plan::{
-    Field, Kind, Overrides, PartMemory, PlanError, Platform, Recipe, RunPlan, Source, Stage, Value,
+    Kind, Overrides, PartMemory, PlanError, Platform, Recipe, RunPlan, Source, Stage, Value,
 };
 
 use super::bad_request;
@@ -76,13 +76,13 @@ fn kind(kind: &Kind) -> FieldKind {
     }
 }
 
-fn problem(blocks: bool, key: Option<&str>, message: impl Into<String>, hint: Option<&str>) -> PlanProblem {
-    PlanProblem {
-        blocks,
-        key: key.map(str::to_owned),
-        message: message.into(),
-        hint: hint.map(str::to_owned),
-    }
+fn problem(blocks: bool, key: Option<&str>, problem: ProblemWord, name: &str) -> PlanProblem {
+    PlanProblem { blocks, key: key.map(str::to_owned), problem, name: name.to_owned(), detail: None }
+}
+
+/// A problem that the core has words for.
+fn told(key: Option<&str>, what: ProblemWord, error: &impl ToString) -> PlanProblem {
+    PlanProblem { detail: Some(error.to_string()), ..problem(true, key, what, "") }
 }
 
 impl Inner {
@@ -108,7 +108,7 @@ impl Inner {
         let mut overrides = Overrides::default();
         for (key, text) in &draft.values {
             if let Err(error) = overrides.set(key, text) {
-                problems.push(problem(true, Some(key), error.to_string(), None));
+                problems.push(told(Some(key), ProblemWord::NoSuchValue, &error));
             }
         }
         let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
@@ -127,7 +127,7 @@ impl Inner {
         let mut problems = Vec::new();
         let request = self.plan_request(draft, &mut problems)?;
         if let Some(first) = problems.first() {
-            return Err(bad_request(first.message.clone()));
+            return Err(bad_request(first.detail.clone().unwrap_or_default()));
         }
         resolve_plan(&request).map_err(|error| body(&error))
     }
@@ -142,7 +142,7 @@ impl Inner {
         let resolved = match with_gaps_filled(&mut wanted, &mut problems) {
             Ok(resolved) => resolved,
             Err(error) => {
-                problems.push(problem(true, None, error.to_string(), None));
+                problems.push(told(None, ProblemWord::Unresolved, &error));
                 return Ok(empty(problems));
             }
         };
@@ -158,12 +158,10 @@ impl Inner {
             _ => Vec::new(),
         };
         if memory.fits == Some(false) {
-            let message = "the forecast is larger than the device's memory";
-            problems.push(problem(false, None, message, Some("Take one of the ways to make it smaller.")));
+            problems.push(problem(false, None, ProblemWord::TooLarge, ""));
         }
         if let Some(run) = self.runs.running() {
-            let hint = Some("Put this one into the queue.");
-            problems.push(problem(false, None, format!("the run `{run}` is going on"), hint));
+            problems.push(problem(false, None, ProblemWord::RunGoingOn, run.as_str()));
         }
         Ok(RunPreview {
             rows: plan_rows(plan, plain.as_ref().map(|plain| &plain.plan), Some(&resolved.recipe)),
@@ -185,53 +183,30 @@ impl Inner {
         let parts = [("model.llm", &plan.model.llm), ("model.tower", &plan.model.tower)];
         for (key, name) in parts {
             if !name.is_empty() && find_model_folder(name).is_none() {
-                let hint = Some("Choose a folder of the library, or download it in Models.");
-                problems.push(problem(true, Some(key), format!("`{name}` is not on this machine"), hint));
+                problems.push(problem(true, Some(key), ProblemWord::ModelNotHere, name));
             }
         }
         if plan.model.tower.is_empty() {
-            problems.push(problem(
-                false,
-                Some("model.tower"),
-                "without a vision tower this trains text alone",
-                None,
-            ));
+            problems.push(problem(false, Some("model.tower"), ProblemWord::NoTower, ""));
         }
         let pretrained =
             plan.rows().find(|row| row.field.key == "model.pretrained").map(|row| text_of(row.value));
         match pretrained.filter(|path| !path.is_empty()) {
             Some(path) if !Path::new(&path).exists() => {
-                problems.push(problem(
-                    true,
-                    Some("model.pretrained"),
-                    format!("`{path}` is not there"),
-                    None,
-                ));
+                problems.push(problem(true, Some("model.pretrained"), ProblemWord::PathNotThere, &path));
             }
             None if plan.stage == Stage::Finetune && !chained => {
-                let message =
-                    "finetune starts from a random projector; it learns far worse without a pretrained one";
-                problems.push(problem(
-                    false,
-                    Some("model.pretrained"),
-                    message,
-                    Some("Run pretrain first, or choose its product."),
-                ));
+                problems.push(problem(false, Some("model.pretrained"), ProblemWord::RandomProjector, ""));
             }
             _ => {}
         }
         let json = plan.data.json.display().to_string();
         if !json.is_empty() && !plan.data.json.is_file() {
-            problems.push(problem(true, Some("data.json"), format!("`{json}` is not there"), None));
+            problems.push(problem(true, Some("data.json"), ProblemWord::PathNotThere, &json));
         }
         for picture in &plan.evaluation.images {
             if !Path::new(picture).is_file() {
-                problems.push(problem(
-                    true,
-                    Some("evaluation.images"),
-                    format!("`{picture}` is not there"),
-                    None,
-                ));
+                problems.push(problem(true, Some("evaluation.images"), ProblemWord::PathNotThere, picture));
             }
         }
     }
@@ -245,12 +220,12 @@ impl Inner {
             DatasetIndex::open(&plan.data.json, &mut |_, _| {}).map(|index| index.len() as u64)
         }) {
             Ok(0) => {
-                problems.push(problem(true, Some("data.json"), "the data set has no rows", None));
+                problems.push(problem(true, Some("data.json"), ProblemWord::NoRows, ""));
                 Some(0)
             }
             Ok(rows) => Some(rows),
             Err(error) => {
-                problems.push(problem(true, Some("data.json"), error.to_string(), None));
+                problems.push(told(Some("data.json"), ProblemWord::UnreadableData, &error));
                 None
             }
         }
@@ -297,10 +272,10 @@ impl Inner {
     fn fixes(&self, request: &PlanRequest, now: u64, room: Option<u64>) -> Vec<PlanFix> {
         let Ok(resolved) = resolve_plan(request) else { return Vec::new() };
         let (batch, accumulation) = (resolved.plan.train.batch, resolved.plan.train.accumulation);
-        let mut ways: Vec<(&str, Vec<(&str, String)>)> = vec![
-            ("recompute activations", vec![("train.activation_checkpointing", "true".to_owned())]),
-            ("store the language model in 4 bits", vec![("model.quantisation", "nf4-double".to_owned())]),
-            ("adapters instead of all numbers", vec![("tune.llm.mode", "lora".to_owned())]),
+        let mut ways: Vec<(FixWord, Vec<(&str, String)>)> = vec![
+            (FixWord::RecomputeActivations, vec![("train.activation_checkpointing", "true".to_owned())]),
+            (FixWord::FourBits, vec![("model.quantisation", "nf4-double".to_owned())]),
+            (FixWord::Adapters, vec![("tune.llm.mode", "lora".to_owned())]),
         ];
         let mut half = batch / 2;
         while half >= 1 {
@@ -308,17 +283,17 @@ impl Inner {
                 ("train.batch", half.to_string()),
                 ("train.accumulation", (accumulation * (batch / half)).to_string()),
             ];
-            ways.push(("smaller batches, more of them for a step", pair));
+            ways.push((FixWord::SmallerBatches, pair));
             half /= 2;
         }
         let mut fixes: Vec<PlanFix> = ways
             .into_iter()
-            .filter_map(|(about, values)| {
+            .filter_map(|(way, values)| {
                 let mut changed = request.clone();
                 values.iter().try_for_each(|(key, value)| changed.overrides.set(key, value)).ok()?;
                 let total = resolve_plan(&changed).ok()?.memory(self.platform()).total();
                 let values = values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-                (total < now).then(|| PlanFix { about: about.to_owned(), values, total })
+                (total < now).then_some(PlanFix { way, values, total })
             })
             .collect();
         // Of several batches that fit, the largest is enough.
@@ -360,8 +335,7 @@ fn with_gaps_filled(
     match resolve_plan(request) {
         Err(AppError::Plan(PlanError::Missing { keys })) => {
             for key in keys {
-                let what = Field::of(key).map_or("", |field| field.advice);
-                problems.push(problem(true, Some(key), format!("`{key}` is not chosen yet"), Some(what)));
+                problems.push(problem(true, Some(key), ProblemWord::NotChosen, key));
                 request.overrides.set(key, "")?;
             }
             resolve_plan(request)

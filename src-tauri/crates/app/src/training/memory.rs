@@ -1,7 +1,6 @@
 //! How much memory does this process hold at most: of the machine, or of the card?
 
 use std::{
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,6 +10,8 @@ use std::{
 };
 
 use eyewright_ops::DeviceChoice;
+
+use crate::card::{card_of, card_use};
 
 /// Watches until it is dropped.
 pub(super) struct PeakMemory {
@@ -26,11 +27,7 @@ const EVERY: Duration = Duration::from_millis(500);
 impl PeakMemory {
     /// Starts to watch. What a card held before is not counted.
     pub(super) fn start(device: DeviceChoice) -> Self {
-        let card = match device {
-            DeviceChoice::Cuda(index) => Some(index),
-            DeviceChoice::Auto => card_memory(0).map(|_| 0),
-            _ => None,
-        };
+        let card = card_of(device);
         let (most, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let before = card.and_then(card_memory).unwrap_or(0);
         if let Some(card) = card {
@@ -63,13 +60,8 @@ impl Drop for PeakMemory {
     }
 }
 
-/// What a card holds at the moment, as its driver says.
 fn card_memory(card: usize) -> Option<u64> {
-    let asked = ["--query-gpu=memory.used", "--format=csv,noheader,nounits", &format!("--id={card}")]
-        .map(str::to_owned);
-    let said = Command::new("nvidia-smi").args(asked).output().ok().filter(|said| said.status.success())?;
-    let mib: u64 = String::from_utf8(said.stdout).ok()?.trim().parse().ok()?;
-    Some(mib << 20)
+    card_use(card).map(|card| card.memory)
 }
 
 fn process_peak() -> u64 {

@@ -144,6 +144,10 @@ enum Bias {
     Field(&'static str, bool),
 }
 
+/// Families that can be read, by the `model_type` of their `config.json`. Each is compared with transformers in
+/// tests/parity.
+pub const FAMILIES: &[&str] = &["internlm2", "internlm", "llama", "mistral", "qwen2", "phi3"];
+
 /// What a family's configuration class fills in for absent fields.
 struct Family {
     layout: Layout,

@@ -8,7 +8,7 @@ mod kv_cache;
 mod mlp;
 mod training;
 
-pub use config::{DecoderConfig, Layout};
+pub use config::{DecoderConfig, FAMILIES, Layout};
 pub use decoder::Decoder;
 pub use kv_cache::KvCache;
 pub use training::{DecoderPlace, Surroundings};

@@ -46,20 +46,12 @@ fn tried(choice: DeviceChoice, memory: Option<u64>) -> Option<FoundDevice> {
     }
 }
 
-/// What this binary and this machine have, and lack, for computing on graphics cards.
+/// What this machine has, and lacks, for computing on NVIDIA cards; nothing if the build cannot use them anyway.
 pub fn toolchain_notes() -> Vec<String> {
     #[cfg(feature = "cuda")]
-    let mut notes = super::cuda::toolchain_notes();
+    return super::cuda::toolchain_notes();
     #[cfg(not(feature = "cuda"))]
-    let mut notes =
-        vec!["CUDA: not in this build; add `--features cuda` when building for NVIDIA cards".to_owned()];
-    if cfg!(not(feature = "wgpu")) {
-        notes.push(
-            "Vulkan, Metal, DirectX: not in this build; add `--features wgpu` when building for other cards"
-                .into(),
-        );
-    }
-    notes
+    return Vec::new();
 }
 
 /// Memory of the computer, where the system tells without being asked for more.

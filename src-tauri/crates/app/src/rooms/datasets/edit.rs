@@ -14,7 +14,7 @@ use eyewright_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::index;
+use super::{browsed::Browsed, index};
 use crate::library::{DatasetEntry, DatasetList, make_folder, read_text, replace};
 use crate::rooms::{bad_request, not_found};
 use crate::studio::{Inner, Reply, io_fault, lock, now};
@@ -36,6 +36,7 @@ struct Change {
 #[derive(Default)]
 pub(crate) struct DatasetRoom {
     changes: Mutex<HashMap<DatasetId, Vec<Change>>>,
+    pub(super) browsed: Browsed,
 }
 
 impl DatasetRoom {

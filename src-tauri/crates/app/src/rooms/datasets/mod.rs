@@ -1,5 +1,6 @@
 //! Data sets: the list, pages of rows, checks and splits.
 
+mod browsed;
 mod doctor;
 mod draw;
 mod edit;
@@ -31,14 +32,6 @@ const SEARCHED: usize = 200_000;
 
 fn index(entry: &DatasetEntry) -> Reply<DatasetIndex> {
     DatasetIndex::open(Path::new(&entry.json), &mut |_, _| {}).map_err(|error| body(&AppError::from(error)))
-}
-
-/// The index of a data set that may still be empty, or be so again.
-fn rows_of(entry: &DatasetEntry) -> Reply<Option<DatasetIndex>> {
-    match DatasetIndex::open(Path::new(&entry.json), &mut |_, _| {}) {
-        Err(DatasetError::Empty { .. }) => Ok(None),
-        found => found.map(Some).map_err(|error| body(&AppError::from(error))),
-    }
 }
 
 /// A name as the list shows it.
@@ -191,8 +184,13 @@ impl Inner {
     pub(crate) fn list_rows(&self, request: ListRows) -> Reply<RowPage> {
         let (_, entry) = self.dataset(&request.dataset)?;
         let changes = self.datasets.changes(&entry.id);
-        let Some(index) = rows_of(&entry)? else {
-            return Ok(RowPage { rows: Vec::new(), total: Some(0), changes });
+        let index = match self.datasets.browsed.index(Path::new(&entry.json)) {
+            Ok(index) => index,
+            // A data set may still be empty, or be so again.
+            Err(DatasetError::Empty { .. }) => {
+                return Ok(RowPage { rows: Vec::new(), total: Some(0), changes });
+            }
+            Err(error) => return Err(body(&AppError::from(error))),
         };
         let folder = ImageFolder::open(Path::new(&entry.image_folder)).ok();
         let limit = request.limit.clamp(1, PAGE) as usize;

@@ -10,6 +10,7 @@ use eyewright_train::run::{Metrics, Outcome, Phase, RunEvent};
 
 use super::findings::explain;
 use super::folder::RunNote;
+use super::load::{Load, LoadWatch};
 use crate::studio::{Inner, lock, now};
 use crate::worker::TaskEvent;
 
@@ -17,13 +18,27 @@ use crate::worker::TaskEvent;
 const PACE: Duration = Duration::from_millis(100);
 
 /// What is held back for a moment.
-#[derive(Default)]
 pub(super) struct Flow {
+    load: LoadWatch,
     rows: Vec<MetricRow>,
     told: Option<Instant>,
     findings: Vec<String>,
     seen: Vec<MetricRow>,
     finished: bool,
+}
+
+impl Flow {
+    /// Of a run that begins now, on an NVIDIA card if one is given.
+    pub(super) fn begin(card: Option<usize>) -> Self {
+        Self {
+            load: LoadWatch::start(card),
+            rows: Vec::new(),
+            told: None,
+            findings: Vec::new(),
+            seen: Vec::new(),
+            finished: false,
+        }
+    }
 }
 
 /// A step's numbers for charts.
@@ -37,7 +52,7 @@ pub(super) fn metric_row(metrics: &Metrics) -> MetricRow {
         lr: rates.into_iter().find(|rate| *rate > 0.0).or(Some(0.0)),
         grad_norm: metrics.grad_norm,
         tokens_per_second: Some(metrics.tokens_per_second),
-        device_memory: Some(metrics.memory),
+        memory: Some(metrics.memory),
     }
 }
 
@@ -90,7 +105,7 @@ impl Inner {
             RunEvent::PhaseProgress { phase, done, total } => self.phase(run, phase, Some(done), Some(total)),
             RunEvent::StepFinished(metrics) => {
                 flow.rows.push(metric_row(&metrics));
-                self.step(run, &metrics);
+                self.step(run, &metrics, flow.load.last());
                 self.flush(run, flow, false);
             }
             RunEvent::CheckpointSaved { step, .. } => {
@@ -133,6 +148,8 @@ impl Inner {
                 elapsed: current.started.elapsed().as_secs_f64(),
                 remaining: None,
                 tokens_per_second: None,
+                cpu_load: None,
+                device_load: None,
                 device_memory: None,
                 process_memory: None,
             };
@@ -148,7 +165,7 @@ impl Inner {
         self.tell_run(run, TrainEvent::Progress { progress });
     }
 
-    fn step(&self, run: &RunId, metrics: &Metrics) {
+    fn step(&self, run: &RunId, metrics: &Metrics, load: Load) {
         let mut table = lock(&self.runs.table);
         let Some(current) = table.current.as_mut().filter(|current| current.run == *run) else { return };
         (current.step, current.steps, current.loss) = (metrics.step, Some(metrics.steps), metrics.loss);
@@ -159,7 +176,9 @@ impl Inner {
             elapsed: current.started.elapsed().as_secs_f64(),
             remaining: Some(metrics.eta_seconds),
             tokens_per_second: Some(metrics.tokens_per_second),
-            device_memory: None,
+            cpu_load: load.cpu,
+            device_load: load.card.and_then(|card| card.load),
+            device_memory: load.card.map(|card| card.memory),
             process_memory: Some(metrics.memory),
         });
         current.job.progress(metrics.step, metrics.steps, "steps");
@@ -267,6 +286,6 @@ pub(super) fn blank_row(step: u64) -> MetricRow {
         lr: None,
         grad_norm: None,
         tokens_per_second: None,
-        device_memory: None,
+        memory: None,
     }
 }

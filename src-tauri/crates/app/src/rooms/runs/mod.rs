@@ -4,6 +4,7 @@ mod awake;
 mod findings;
 mod folder;
 mod live;
+mod load;
 mod read;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use eyewright_train::plan::{Overrides, RunPlan, Source};
 use self::awake::Awake;
 use super::plans::{draft_of, text_of};
 use super::{bad_request, not_found};
+use crate::card::card_of;
 use crate::library::{free_name, remove_folder, replace};
 use crate::studio::{Inner, JobHandle, Reply, body, lock, now};
 use crate::worker::{ModelTask, RunButton, Task, TaskEvent, TrainTask};
@@ -220,7 +222,9 @@ impl Inner {
             _awake: awake,
         });
         let Some(here) = self.myself() else { return Ok(()) };
-        let (run, mut flow) = (waiting.run.clone(), live::Flow::default());
+        let device = self.machine.chosen().filter(|_| note.device == "auto").unwrap_or(note.device.clone());
+        let card = device.parse().ok().and_then(card_of);
+        let (run, mut flow) = (waiting.run.clone(), live::Flow::begin(card));
         let task = TrainTask { folder, device: note.device, resume: waiting.resume };
         let submitted =
             self.worker.submit(Task::Train(task), move |event| here.run_said(&run, event, &mut flow));

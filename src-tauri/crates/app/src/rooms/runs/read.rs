@@ -192,7 +192,7 @@ impl Inner {
                 self.read_metrics(ReadMetrics { run: request.run.clone(), offset, limit: Some(20_000) })?;
             let cell = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
             for row in &page.rows {
-                let memory = row.device_memory.map(|bytes| bytes.to_string()).unwrap_or_default();
+                let memory = row.memory.map(|bytes| bytes.to_string()).unwrap_or_default();
                 let cells =
                     [row.loss, row.validation_loss, row.lr, row.grad_norm, row.tokens_per_second].map(cell);
                 let _ = writeln!(text, "{},{},{memory}", row.step, cells.join(","));
