@@ -11,7 +11,7 @@ use std::{
 
 use burn::tensor::{DType, Device};
 use eyewright_app::{
-    StackPaths,
+    DeviceChoice, StackPaths,
     export::{
         Alphas, ExportReport, ExportRequest, ExportSettings, Format, Quantisation, StoredDtype, export,
     },
@@ -49,6 +49,7 @@ fn request(paths: StackPaths, format: Format, folder: &Path) -> ExportRequest {
         settings,
         alphas: Alphas::default(),
         verify: true,
+        device: DeviceChoice::Cpu,
     }
 }
 
@@ -250,6 +251,9 @@ fn gguf_says_what_llama_cpp_reads() {
     assert_eq!(eye.entry("clip.vision.feature_layer"), Some(&Entry::Numbers(vec![2])));
     assert_eq!(eye.entry("clip.vision.block_count"), Some(&Entry::Unsigned(2)));
     assert!(eye.get("v.blk.2.ln1.weight").is_none());
+    // From 16 to 24 and back; llama.cpp read "down" as the first of the two until 2025, and turns them by their shapes since.
+    assert_eq!(eye.get("v.blk.1.ffn_down.weight"), Some((Kind::F16, &[24, 16][..])));
+    assert_eq!(eye.get("v.blk.1.ffn_up.bias"), Some((Kind::F32, &[16][..])));
     assert_eq!(eye.get("mm.2.weight"), Some((Kind::F16, &[32, 32][..])));
 }
 

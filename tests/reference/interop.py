@@ -203,11 +203,11 @@ def whole_adapter(binary, home, name, model, image):
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     llm, tower = model[0][0], model[0][2]
+    llava = Path(model[0][4])
+    if not (llava / "llm_adapter").is_dir():
+        return
     bare = home / f"{name}-bare"
     (bare / "in").mkdir(parents=True)
-    llava = Path(model[0][4])
-    if not llava.is_dir():
-        return
     (bare / "in/projector").symlink_to(llava / "projector")
     program(binary, "convert", bare / "in", "--base", llm, "--visual-encoder", tower, "--to", "llava-hf", "--dtype", "f32",
             "--out", bare / "base")  # fmt: skip
@@ -290,6 +290,52 @@ def class_token_behind(export, image):
         return model(**inputs).logits[0], written.tolist()
 
 
+def older_llama_cpp(binary, home, name, model, image):
+    """The picture through llama.cpp as it was before pull request 13321, unchanged, with our unchanged files.
+
+    `llama-cpp-python` 0.3.8 carries it: its picture code, its CLIP, its language model. Keys and values are kept in 32
+    bits, so that tokens can be held to those of the reference; where weights are in bf16 or q8_0, it rounds activations
+    alike, and of random numbers only scores are judged then.
+    """
+    import llama_cpp
+    from llama_cpp import llava_cpp
+
+    ids, scores, answer = ours(binary, home, image, *model[0])
+    ids = ids.tolist()
+    at, length = ids.index(-200), ids.count(-200)
+    for kind, limit in [("f32", 5e-3), ("f16", 1e-2), ("bf16", 1e-1), ("q8_0", 1e-1)]:
+        llm, eye = gguf_files(binary, home, name, model, kind)
+        context = llama_cpp.Llama(str(llm), n_ctx=512, n_threads=1, verbose=False, type_k=0, type_v=0)
+        clip = llava_cpp.clip_model_load(str(eye).encode(), 0)
+        seen = llava_cpp.llava_image_embed_make_with_filename(clip, 1, str(image).encode())
+        context.eval(ids[:at])
+        past = ctypes.c_int(at)
+        read = llava_cpp.llava_eval_image_embed(context.ctx, seen, context.n_batch, ctypes.byref(past))
+        context.n_tokens = past.value
+        context.eval(ids[at + length :])
+        rows, written = [], []
+        for _ in answer:
+            row = llama_cpp.llama_get_logits_ith(context.ctx, -1)
+            rows.append(torch.tensor(np.ctypeslib.as_array(row, shape=(context.n_vocab(),))))
+            written.append(int(rows[-1].argmax()))
+            context.eval(written[-1:])
+        llava_cpp.llava_image_embed_free(seen)
+        llava_cpp.clip_free(clip)
+        same = sum(a == b for a, b in zip(written, answer))
+        unlike = None if kind in ["bf16", "q8_0"] else False
+        equal = read and past.value == at + length and (written == answer or unlike)
+        note(name, f"gguf {kind}, picture", "llama.cpp before 13321", equal, relative(rows[0], scores[-1]), limit,
+             f"{same} of {len(answer)} tokens")  # fmt: skip
+
+
+def gguf_files(binary, home, name, model, kind):
+    """The language model's file and the picture side's."""
+    export = home / f"{name}-gguf-{kind}"
+    if not export.is_dir():
+        program(binary, "convert", *model[1], "--to", "gguf", "--dtype", kind, "--out", export)
+    return sorted(export.glob("*.gguf"), key=lambda file: file.name.startswith("mmproj"))
+
+
 def llama_cpp(binary, home, name, model, image):
     """The same questions through llama.cpp: its tokenizer, its chat template, its picture code, its arithmetic."""
     import base64
@@ -304,13 +350,9 @@ def llama_cpp(binary, home, name, model, image):
     text = ours(binary, home, None, *model[0])
     # llama.cpp approximates GELU, packs keys and values in 16 bits, and packs activations where weights are packed.
     for kind, limit in [("f32", 5e-3), ("f16", 1e-2), ("bf16", 5e-2), ("q8_0", 1e-1)]:
-        export = home / f"{name}-gguf-{kind}"
-        if not export.is_dir():
-            program(binary, "convert", *model[1], "--to", "gguf", "--dtype", kind, "--out", export)
-        files = sorted(export.glob("*.gguf"))
+        llm, eye = gguf_files(binary, home, name, model, kind)
         parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(next(f for f in files if not f.name.startswith("mmproj")))
-        parameters.mmproj.path = str(next(f for f in files if f.name.startswith("mmproj")))
+        parameters.model.path, parameters.mmproj.path = str(llm), str(eye)
         parameters.n_ctx, parameters.n_parallel, parameters.use_jinja, parameters.verbosity = 512, 1, True, -1
         parameters.cpuparams.n_threads = 1
         server = xllamacpp.Server(parameters)
@@ -358,19 +400,22 @@ def main():
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        square, wide = picture(home), wide_picture(home)
-        xtuner = MODELS / "llava_xtuner"
+        xtuner, demo = MODELS / "llava_xtuner", ROOT / "models/demo"
         parts = [xtuner / "llm", "--visual-encoder", xtuner / "clip", "--llava", xtuner / "llava"]
         stacks = {"internlm2": (parts, [xtuner / "llava", "--base", xtuner / "llm", "--visual-encoder", xtuner / "clip"])}
         for family in ["llama", "qwen2"]:
             adapter = MODELS / "llama_peft/plain" if family == "llama" else None
             stacks[family] = llm_adapter(binary, home, family, adapter)
+        # Wide enough for GGUF's blocks of 256.
+        parts = [demo / "llm", "--visual-encoder", demo / "tower", "--llava", demo / "pretrained"]
+        stacks["demo"] = (parts, [demo / "pretrained", "--base", demo / "llm", "--visual-encoder", demo / "tower"])
         for name, model in stacks.items():
+            square, wide = picture(home, 112 if name == "demo" else 28), wide_picture(home)
             for image in [square, wide]:
                 llava_hf(binary, home, name, model, image)
-            export = projector(binary, home, name, model)
+            projector(binary, home, name, model)
             if name == "internlm2":
-                tower_adapter(export, name, xtuner / "clip", home)
+                tower_adapter(home / f"{name}-xtuner", name, xtuner / "clip", home)
             for form in ["xtuner", "llava", "eyewright"]:
                 out = home / f"{name}-{form}-again"
                 program(binary, "convert", *model[1], "--to", form, "--dtype", "f32", "--out", out)
@@ -380,10 +425,7 @@ def main():
             whole_adapter(binary, home, name, model, square)
             gguf_package(binary, home, name, model)
             llama_cpp(binary, home, name, model, square)
-        # Wide enough for blocks of 256.
-        demo = ROOT / "models/demo"
-        parts = [demo / "pretrained", "--base", demo / "llm", "--visual-encoder", demo / "tower"]
-        gguf_package(binary, home, "demo", (None, parts))
+            older_llama_cpp(binary, home, name, model, square)
     print("\n| stack | form | loaded by | tokens | scores differ by | limit | |\n|---|---|---|---|---|---|---|")
     for row in ROWS:
         print("| " + " | ".join(row) + " |")

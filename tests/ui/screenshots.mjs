@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { openBrowser, openTab, ROOT, startProgram } from "./program.mjs";
 import { stories as models } from "./stories/00-models.mjs";
+import { stories as training } from "./stories/30-training.mjs";
 import { ask, question, room, drop, writeDataset } from "./steps.mjs";
 import { ROOMS } from "./stories/50-accessibility.mjs";
 
@@ -22,8 +23,11 @@ await question(page, "What is in this picture?");
 const chat = new URL(page.url()).hash;
 const { json, images } = writeDataset(program.home, "shapes");
 const added = await ask(page, "add_dataset", { json, image_folder: images, name: "shapes" });
+// The wizard, a run to its end, and its export.
+for (const [name, story] of Object.entries(training)) if (!name.startsWith("a long run")) await story({ page, program });
+const run = (await ask(page, "list_runs")).body.find((one) => one.name === "first").id;
 
-const places = { ...Object.fromEntries(ROOMS.map((name) => [name, `#/${name}`])), conversation: chat, rows: `#/datasets/${added.body.id}`, preview: "#/train?demo=1" };
+const places = { ...Object.fromEntries(ROOMS.map((name) => [name, `#/${name}`])), conversation: chat, rows: `#/datasets/${added.body.id}`, preview: "#/train?demo=1", run: `#/runs/${run}`, format: `#/export/${run}` };
 for (const language of ["en", "zh"]) {
   for (const theme of ["light", "dark"]) {
     await ask(page, "change_settings", { language, theme });

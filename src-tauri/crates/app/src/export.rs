@@ -5,14 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{DType, Device};
-use eyewright_data::{
-    conversation::{BosMode, Turn, render_prompt},
-    image::{Picture, SquareMode},
-    template::ChatTemplate,
-    tokenizer::Tokenizer,
-};
-use eyewright_infer::{CancelToken, ChatModel, ChatSession, GenerationConfig, SamplingConfig};
 use eyewright_interop::{
     InteropError,
     card::{self, Facts},
@@ -21,8 +13,9 @@ use eyewright_interop::{
 };
 use eyewright_model::{
     adapter::Adapter,
-    stack::{StackError, StackFiles, StackPaths, TrainedModel},
+    stack::{StackError, StackPaths, TrainedModel},
 };
+use eyewright_ops::DeviceChoice;
 use serde::Serialize;
 
 pub use eyewright_interop::{
@@ -30,7 +23,9 @@ pub use eyewright_interop::{
 };
 pub use eyewright_model::weights::StoredDtype;
 
-use crate::{AppError, open::processor_for};
+use crate::AppError;
+
+mod answers;
 
 /// What is to be written, where, and how.
 #[derive(Clone, Debug)]
@@ -47,6 +42,8 @@ pub struct ExportRequest {
     pub alphas: Alphas,
     /// Read everything back and compare.
     pub verify: bool,
+    /// Where the answers that are compared are computed, if a model in 32 bits has room there; else on the CPU.
+    pub device: DeviceChoice,
 }
 
 /// What was written and how it was checked.
@@ -111,6 +108,45 @@ pub fn export(
     })
 }
 
+/// Asks the source and the export, and says how their answers compare.
+fn compare_answers(source: &Source, request: &ExportRequest, folder: &Path) -> Result<String, AppError> {
+    let Some(again) = opened_again(source, request, folder)? else {
+        return Ok("not asked: Eyewright does not compute with this form".to_owned());
+    };
+    let written = request.settings.dtype.unwrap_or_else(|| again.dtype(Part::Llm, "model.norm.weight"));
+    let likeness = answers::compare(source, &again, written, request.device)?;
+    if likeness.holds() {
+        return Ok(likeness.to_string());
+    }
+    if written == StoredDtype::F32 {
+        return Err(likeness.fault(folder));
+    }
+    drop(again);
+    let exact = in_32_bits(source, request)?;
+    if exact.holds() {
+        let far = exact.most;
+        Ok(format!("{likeness}: that is rounding to {written}; written in 32 bits they differ by {far:.1e}"))
+    } else {
+        Err(exact.fault(folder))
+    }
+}
+
+/// Is it a wrong layout or rounding that moves scores? Writes the same form in 32 bits beside it, asks that, and throws it
+/// away.
+fn in_32_bits(source: &Source, request: &ExportRequest) -> Result<answers::Likeness, AppError> {
+    let mut exact = request.clone();
+    exact.settings.dtype = Some(StoredDtype::F32);
+    exact.folder = request.folder.with_extension("in-32-bits");
+    let staging = Staging::begin(&exact.folder, exact.format.bytes(source, &exact.settings))?;
+    exact.format.write(source, &staging, &exact.settings, &mut |_| {})?;
+    let again = opened_again(source, &exact, staging.folder())?;
+    let again = again.ok_or_else(|| InteropError::Unsupported {
+        format: exact.format.name(),
+        reason: "Eyewright does not compute with this form".to_owned(),
+    })?;
+    answers::compare(source, &again, StoredDtype::F32, exact.device)
+}
+
 /// The export, opened again as a model; `None` for forms that Eyewright does not compute with.
 fn opened_again(source: &Source, request: &ExportRequest, folder: &Path) -> Result<Option<Source>, AppError> {
     if request.format == Format::Peft && !request.settings.with_projector {
@@ -159,103 +195,6 @@ fn paths_again(source: &Source, request: &ExportRequest, folder: &Path) -> Optio
     }
 }
 
-/// What one model says to all questions.
-struct Said {
-    scores: Vec<Vec<f32>>,
-    answers: Vec<Vec<u32>>,
-}
-
-fn compare_answers(source: &Source, request: &ExportRequest, folder: &Path) -> Result<String, AppError> {
-    let Some(again) = opened_again(source, request, folder)? else {
-        return Ok("not asked: Eyewright does not compute with this form".to_owned());
-    };
-    let before = ask(&source.files, &source.paths.model, &source.template, source.pads)?;
-    let after = ask(&again.files, &again.paths.model, &source.template, again.pads)?;
-    let mut most = 0f32;
-    for (before, after) in before.scores.iter().zip(&after.scores) {
-        // A vocabulary may have been filled up behind the old tokens.
-        let (questions, width) = (before.len(), source.files.llm.config.vocab);
-        let wide = again.files.llm.config.vocab;
-        let scale = before.iter().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
-        for row in 0..questions / width {
-            let old = before.get(row * width..(row + 1) * width).unwrap_or_default();
-            let new = after.get(row * wide..row * wide + width).unwrap_or_default();
-            let far = old.iter().zip(new).fold(0f32, |far, (a, b)| far.max((a - b).abs()));
-            most = most.max(if new.len() == old.len() { far / scale } else { f32::INFINITY });
-        }
-    }
-    let equal = before.answers.iter().zip(&after.answers).filter(|(a, b)| a == b).count();
-    let all = before.answers.len();
-    // Rounding to 16 bits moves scores; a wrong layout moves them by their own size.
-    let limit = match request.settings.dtype.unwrap_or_else(|| again.dtype(Part::Llm, "model.norm.weight")) {
-        StoredDtype::F32 | StoredDtype::F64 => 1e-3,
-        StoredDtype::F16 => 2e-2,
-        _ => 1e-1,
-    };
-    if most.is_nan() || most > limit {
-        let what =
-            format!("its scores differ from the source's by {most:.1e} of the largest, at most {limit:.0e}");
-        return Err(InteropError::Different { file: folder.to_owned(), what }.into());
-    }
-    Ok(format!("{equal} of {all} answers are equal token for token; scores differ by at most {most:.1e}"))
-}
-
-/// Scores and greedy answers of a model to fixed questions about fixed pictures, computed in 32 bits.
-fn ask(files: &StackFiles, folder: &Path, template: &ChatTemplate, pads: bool) -> Result<Said, AppError> {
-    const TOKENS: usize = 16;
-    let device = Device::flex();
-    let processor = match &files.eye {
-        Some(eye) => Some(processor_for(&eye.preprocessor, eye.tower.config.clip.image_side)?),
-        None => None,
-    };
-    let model = ChatModel {
-        llava: files.load(&device, DType::F32, &mut |_| {})?,
-        tokenizer: Tokenizer::open(folder)?,
-        template: template.clone(),
-        processor,
-        square: if pads { SquareMode::Pad } else { SquareMode::CentreCrop },
-        bos: BosMode::Always,
-        device,
-        dtype: DType::F32,
-    };
-    let mut said = Said { scores: Vec::new(), answers: Vec::new() };
-    for (pictures, question) in questions(files.eye.is_some())? {
-        let turns = [Turn::user_with_images(pictures.len(), question)];
-        let prompt = render_prompt(&model.template, &model.tokenizer, None, &turns, model.bos)?;
-        let features = model.encode(&pictures)?;
-        said.scores.push(model.prompt_scores(&prompt, features.as_ref())?.1);
-        let mut session = ChatSession::new(&model);
-        let config = GenerationConfig {
-            sampling: SamplingConfig { temperature: 0.0, ..SamplingConfig::default() },
-            max_new_tokens: TOKENS,
-            ..GenerationConfig::default()
-        };
-        let answer = session.ask(question, &pictures, &config, &CancelToken::default(), &mut |_| {})?;
-        said.answers.push(answer.ids);
-    }
-    Ok(said)
-}
-
-type Question = (Vec<Picture>, &'static str);
-
-/// A wide and a tall picture with every colour in them, and a question without one.
-fn questions(sees: bool) -> Result<Vec<Question>, AppError> {
-    let picture = |width: u32, height: u32| {
-        let dots = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-        let rgb = dots.flat_map(|(x, y)| {
-            let square = if (x / 7 + y / 5) % 2 == 0 { 255 } else { 40 };
-            [(x * 255 / width) as u8, (y * 255 / height) as u8, square]
-        });
-        Picture::from_rgb(width, height, rgb.collect())
-    };
-    let mut questions: Vec<Question> = vec![(Vec::new(), "What can you do?")];
-    if sees {
-        questions.push((vec![picture(64, 40)?], "What is in this picture?"));
-        questions.push((vec![picture(37, 61)?], "Describe the colours."));
-    }
-    Ok(questions)
-}
-
 /// What a run says about how its model came to be.
 fn training(paths: &StackPaths) -> Vec<(String, String)> {
     let found = [Some(&paths.model), paths.llava.as_ref()].into_iter().flatten();
@@ -281,4 +220,40 @@ fn training(paths: &StackPaths) -> Vec<(String, String)> {
         rows.extend(line.map(|(_, value)| (words.to_owned(), value.trim().trim_matches('"').to_owned())));
     }
     rows
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a failed step of a test is a failed test
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_32_bits_tells_rounding_from_a_wrong_layout_and_is_thrown_away() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/golden/models/llava_xtuner");
+        let home = tempfile::tempdir().unwrap();
+        let mut request = ExportRequest {
+            paths: StackPaths {
+                model: golden.join("llm"),
+                visual_encoder: Some(golden.join("clip")),
+                llava: Some(golden.join("llava")),
+                visual_select_layer: None,
+            },
+            format: Format::LlavaHf,
+            folder: home.path().join("rounded"),
+            settings: ExportSettings { dtype: Some(StoredDtype::BF16), ..ExportSettings::default() },
+            alphas: Alphas::default(),
+            verify: true,
+            device: DeviceChoice::Cpu,
+        };
+        let source = Source::open(&request.paths, request.alphas).unwrap();
+        let exact = in_32_bits(&source, &request).unwrap();
+        assert!(exact.holds() && exact.most <= 1e-4, "{exact}");
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+
+        // A tower read one layer earlier is the kind of fault that must not pass for rounding.
+        request.paths.visual_select_layer = Some(-3);
+        let other = Source::open(&request.paths, request.alphas).unwrap();
+        let wrong = answers::compare(&source, &other, StoredDtype::F32, DeviceChoice::Cpu).unwrap();
+        assert!(!wrong.holds() && wrong.most > 1e-2, "{wrong}");
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::bail;
 use clap::{ArgGroup, Args};
 use eyewright_app::{
-    StackPaths,
+    DeviceChoice, StackPaths,
     export::{
         Alphas, ExportReport, ExportRequest, ExportSettings, Format, Quantisation, StoredDtype, export,
     },
@@ -42,6 +42,10 @@ pub(crate) struct TargetArguments {
     /// Do not read back and compare what was written.
     #[arg(long)]
     no_verify: bool,
+    /// Where the answers of the source and of what was written are computed and compared, in 32 bits: auto, cpu,
+    /// cuda[:n], vulkan, metal or wgpu. A card without room for that is passed over.
+    #[arg(long, value_name = "D", default_value = "auto", value_parser = |s: &str| s.parse::<DeviceChoice>())]
+    device: DeviceChoice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -132,6 +136,7 @@ fn write(paths: StackPaths, alphas: Alphas, target: &TargetArguments) -> anyhow:
         settings: settings(target)?,
         alphas,
         verify: !target.no_verify,
+        device: target.device,
     };
     let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     bar.set_style(ProgressStyle::with_template("{spinner} {msg} {bytes}, {elapsed}")?);

@@ -26,7 +26,7 @@ const PROGRAMS: &[&str] = &[
 /// `cargo xtask bundle [FORMATS]`: a `.deb`, or what is named, below `release/bundle/` of the target folder. The bundler
 /// fetches tools for other formats.
 pub(crate) fn bundle(root: &Path, formats: &[&str]) -> Result<ExitCode> {
-    packages::ensure_builds()?;
+    packages::ensure_bundles()?;
     let built = ui::build(root)? && step::succeeds(&mut step::cargo(root, PROGRAMS))?;
     if !built {
         return Ok(ExitCode::FAILURE);
@@ -36,7 +36,8 @@ pub(crate) fn bundle(root: &Path, formats: &[&str]) -> Result<ExitCode> {
     // Not in `tauri.conf.json`: every build would copy the demo beside the program, where it grows old.
     let contents = json!({ "bundle": {
         "resources": { "../models/demo": "models/demo" },
-        "linux": { "deb": { "files": { "/usr/bin/eyewright": terminal } } },
+        // Without a font that has them, Chinese characters are boxes.
+        "linux": { "deb": { "files": { "/usr/bin/eyewright": terminal }, "recommends": ["fonts-noto-cjk"] } },
     } });
     let mut command = Command::new(root.join("ui/node_modules/.bin/tauri"));
     command.args(["bundle", "--ci", "--config", &contents.to_string(), "--bundles"]);

@@ -11,7 +11,8 @@ use anyhow::{Result, bail};
 
 use crate::{run, step};
 
-/// What the judges are. `xllamacpp` carries llama.cpp with its picture code, built.
+/// What the judges are. `xllamacpp` carries llama.cpp with its picture code, built; `llama-cpp-python` one from before
+/// its pull request 13321, which is built here and takes minutes.
 const PACKAGES: &[&str] = &[
     "torch==2.15.0",
     "transformers==5.23.0",
@@ -21,6 +22,7 @@ const PACKAGES: &[&str] = &[
     "safetensors==0.8.0",
     "gguf==0.19.0",
     "xllamacpp==2026.10.11549",
+    "llama-cpp-python==0.3.8",
     "numpy==2.4.6",
     "pillow",
     "jinja2",

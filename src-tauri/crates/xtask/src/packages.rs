@@ -1,6 +1,6 @@
 //! Which Debian packages does this checkout need, and how do they get there?
 //!
-//! The lists are [`FOR_BUILDS`] and [`FOR_CHECKS`], and nowhere else. Nothing here knows what the packages are used for at run time.
+//! The lists are [`FOR_BUILDS`], [`FOR_CHECKS`] and [`FOR_BUNDLES`], and nowhere else. Nothing here knows what the packages are used for at run time.
 
 use std::env;
 use std::path::Path;
@@ -62,6 +62,18 @@ const FOR_CHECKS: &[DebianPackage] = &[
     },
     DebianPackage { name: "xclip", program: Some("xclip"), needed_for: "tests/window, what is pasted" },
 ];
+
+/// What making a package takes besides.
+const FOR_BUNDLES: &[DebianPackage] = &[DebianPackage {
+    name: "libayatana-appindicator3-dev",
+    program: None,
+    needed_for: "the bundler, which asks pkg-config which library draws in the tray",
+}];
+
+/// Installs or names what making a package lacks, and what building lacks.
+pub(crate) fn ensure_bundles() -> Result<()> {
+    ensure_all(FOR_BUILDS.iter().chain(FOR_BUNDLES))
+}
 
 /// Installs or names what building and showing the window lacks.
 pub(crate) fn ensure_builds() -> Result<()> {

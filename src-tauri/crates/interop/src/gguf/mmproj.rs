@@ -120,6 +120,8 @@ fn named(name: &str, used: usize) -> Option<String> {
     OUTSIDE.iter().find(|(ours, _)| *ours == rest).map(|(_, theirs)| (*theirs).to_owned())
 }
 
+/// The names of the two maps between are the wrong way round, as in every LLaVA file up to 2025: older llama.cpp and what
+/// is built on it reads no other; newer sees it from the shapes and turns them back.
 const BLOCK: &[(&str, &str)] = &[
     ("layer_norm1", "ln1"),
     ("layer_norm2", "ln2"),
@@ -127,8 +129,8 @@ const BLOCK: &[(&str, &str)] = &[
     ("self_attn.k_proj", "attn_k"),
     ("self_attn.v_proj", "attn_v"),
     ("self_attn.out_proj", "attn_out"),
-    ("mlp.fc1", "ffn_up"),
-    ("mlp.fc2", "ffn_down"),
+    ("mlp.fc1", "ffn_down"),
+    ("mlp.fc2", "ffn_up"),
 ];
 
 const OUTSIDE: &[(&str, &str)] = &[

@@ -59,6 +59,14 @@ pub(super) fn card(index: usize) -> Result<Card, Missing> {
     Ok(Card { name, memory })
 }
 
+/// Bytes on the card that no program has taken.
+pub(super) fn free_memory(index: usize) -> Option<u64> {
+    ready().ok()?;
+    // The context is the card's primary one, which burn computes in too.
+    let (free, _) = driver::CudaContext::new(index).ok()?.mem_get_info().ok()?;
+    Some(free as u64)
+}
+
 fn ready() -> Result<(), Missing> {
     // SAFETY: as above, only loads the driver's library.
     if !unsafe { driver::sys::is_culib_present() } {

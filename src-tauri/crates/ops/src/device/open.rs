@@ -33,6 +33,15 @@ impl OpenDevice {
             }
         }
     }
+
+    /// Bytes on the card that nobody has taken, where the driver tells.
+    pub fn free_memory(&self) -> Option<u64> {
+        match self.choice {
+            #[cfg(feature = "cuda")]
+            DeviceChoice::Cuda(index) => super::cuda::free_memory(index),
+            _ => None,
+        }
+    }
 }
 
 /// Opens `choice`, or for `auto` the best device that works.

@@ -83,6 +83,7 @@ fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
         settings: ExportSettings::default(),
         alphas: Alphas::default(),
         verify: true,
+        device: task.model.device.parse().unwrap_or_default(),
     };
     let (mut phase, mut done, mut told) = ("", 0, Instant::now());
     let mut progress = |now: &'static str, bytes: u64| {
