@@ -111,10 +111,12 @@ pub fn bench_train(request: &BenchRequest, progress: &mut dyn FnMut(&str)) -> Re
     let start = Instant::now();
     let mut model = random_model(resolved, &device, dtype);
     tune(&mut model, plan, &device)?;
+    device.device.memory_cleanup();
     let batches: Vec<MicroBatch> =
         (0..plan.train.accumulation).map(|index| batch(&model, plan.train.batch, *sequence, index)).collect();
     let mut trainer = Trainer::new(model, trainer_config(plan));
     let build_ms = ms_since(start);
+    progress(&format!("before the first step{}", pool(&device)));
     let rates = Rates { projector: plan.rates.projector, llm: plan.rates.llm, tower: plan.rates.tower };
     let failed = |source| AppError::from(eyewright_train::run::RunError::Step { step: 1, source });
     let step = |trainer: &mut Trainer| -> Result<(f64, f64), AppError> {
@@ -133,6 +135,7 @@ pub fn bench_train(request: &BenchRequest, progress: &mut dyn FnMut(&str)) -> Re
         times.push(ms);
         loss = last;
     }
+    progress(&format!("between steps{}", pool(&device)));
     let step_ms = median(&mut times);
     let parts = parts(&trainer, &batches, step_ms, &device).map_err(failed)?;
     let rows = (plan.train.batch * plan.train.accumulation) as f64;
@@ -158,6 +161,13 @@ pub fn bench_train(request: &BenchRequest, progress: &mut dyn FnMut(&str)) -> Re
         parts,
         loss,
     })
+}
+
+/// What the back end's allocator holds, and how much of that is in use, where it tells.
+fn pool(device: &OpenDevice) -> String {
+    let Some(usage) = device.device.memory_pool_usage() else { return String::new() };
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    format!(", {:.2} GiB held, {:.2} GiB of it in use", gib(usage.bytes_reserved), gib(usage.bytes_in_use))
 }
 
 /// Forward passes by themselves; what is left of a step is the way back.

@@ -14,7 +14,7 @@ use eyewright_ops::DeviceChoice;
 use crate::card::{card_of, card_use};
 
 /// Watches until it is dropped.
-pub(super) struct PeakMemory {
+pub(crate) struct PeakMemory {
     most: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     card: Option<usize>,
@@ -25,11 +25,14 @@ pub(super) struct PeakMemory {
 const EVERY: Duration = Duration::from_millis(500);
 
 impl PeakMemory {
-    /// Starts to watch. What a card held before is not counted.
-    pub(super) fn start(device: DeviceChoice) -> Self {
+    /// Starts to watch. What a card held before is not counted; of the machine, what the process still holds is.
+    pub(crate) fn start(device: DeviceChoice) -> Self {
         let card = card_of(device);
         let (most, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let before = card.and_then(card_memory).unwrap_or(0);
+        if card.is_none() {
+            forget_process_peak();
+        }
         if let Some(card) = card {
             let (most, over) = (Arc::clone(&most), Arc::clone(&over));
             thread::spawn(move || {
@@ -43,7 +46,7 @@ impl PeakMemory {
     }
 
     /// The most so far, in bytes; 0 where the system does not say.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         match self.card {
             Some(card) => {
                 let now = card_memory(card).unwrap_or(0);
@@ -64,9 +67,33 @@ fn card_memory(card: usize) -> Option<u64> {
     card_use(card).map(|card| card.memory)
 }
 
+/// Lets the peak begin at what is held now, where the system can (Linux). Elsewhere an earlier peak counts.
+fn forget_process_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
 fn process_peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_peak_outlasts_what_made_it_and_begins_anew() {
+        const MUCH: u64 = 200 << 20;
+        let first = PeakMemory::start(DeviceChoice::Cpu);
+        let before = first.bytes();
+        drop(std::hint::black_box(vec![1u8; 256 << 20]));
+        let peak = first.bytes();
+        assert!(peak > before + MUCH, "{before} then {peak}");
+
+        let second = PeakMemory::start(DeviceChoice::Cpu).bytes();
+        assert!(second + MUCH < peak, "{second} after {peak}");
+    }
 }

@@ -88,6 +88,8 @@ impl Base {
             on_event(RunEvent::PhaseProgress { phase: Phase::Load, done, total });
         })?;
         tune(&mut model, plan, device)?;
+        // What reading and quantising held for a moment goes back to the card before the steps begin.
+        device.device.memory_cleanup();
         Ok(model)
     }
 

@@ -12,7 +12,7 @@ use super::{Buttons, Order, Voice, chat};
 use crate::AppError;
 use crate::export::{Alphas, ExportRequest, ExportSettings, export};
 use crate::studio::{Reply, body};
-use crate::training::{TrainRequest, train};
+use crate::training::{PeakMemory, TrainRequest, train};
 use crate::worker::messages::{ExportTask, RunButton, Task, TaskEvent, TrainTask, format_name};
 
 /// Steps of a dry run; the first ones also pay for compiling and warming up.
@@ -115,6 +115,7 @@ fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
 
 /// A few real steps, then nothing is kept.
 fn estimate(task: &TrainTask, order: &Order, voice: &Voice) -> Reply<TaskEvent> {
+    let peak = PeakMemory::start(task.device.parse().unwrap_or_default());
     let mut last = None;
     let mut made = 0;
     let mut tell = |event: &RunEvent| match event {
@@ -145,7 +146,7 @@ fn estimate(task: &TrainTask, order: &Order, voice: &Voice) -> Reply<TaskEvent> 
         steps,
         seconds_per_step,
         seconds: 0.0,
-        device_memory: None,
+        device_memory: Some(peak.bytes()).filter(|bytes| *bytes > 0),
         forecast: 0,
     }))
 }
