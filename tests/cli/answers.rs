@@ -24,13 +24,15 @@ fn ids(answer: &Value) -> Vec<u64> {
 #[test]
 fn models_with_eyes_answer_about_a_picture() {
     let photo = picture("photo_336.jpg");
+    // What the folder's adapter_config.json say, and a .pth does not.
+    let alphas = ["--llm-alpha", "12", "--tower-alpha", "2"].map(str::to_owned);
     let rows = [
         ("llava_hf_old", vec![model("llava_hf_old")], "internlm2_chat"),
         ("llava_hf_new", vec![model("llava_hf_new")], "internlm2_chat"),
         ("llava_hf_v5", vec![model("llava_hf_v5")], "internlm2_chat"),
         ("xtuner folder", xtuner("llava"), "internlm2_chat"),
         ("xtuner projector alone", xtuner("llava/projector"), "internlm2_chat"),
-        ("xtuner pth", xtuner("iter_10.pth"), "internlm2_chat"),
+        ("xtuner pth", [&xtuner("iter_10.pth")[..], &alphas].concat(), "internlm2_chat"),
     ];
     let mut answers = Vec::new();
     for (name, words, template) in rows {
@@ -52,6 +54,7 @@ fn models_with_eyes_answer_about_a_picture() {
     assert_eq!(answers[0], answers[1], "one model under two generations of names");
     assert_eq!(answers[0], answers[2], "one model under two generations of names");
     assert_ne!(answers[3], answers[4], "adapters matter");
+    assert_eq!(answers[3], answers[5], "the .pth that the folder was made from");
 }
 
 #[test]

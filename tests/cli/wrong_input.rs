@@ -99,6 +99,10 @@ fn pairs() {
         (vec![llm, "--llava", parts, "--visual-encoder", other], &["maps 16 → 32", "features are 40 wide"]),
         (vec![llm, "--llava", llama, "--visual-encoder", clip], &["holds no projector"]),
         (vec![llm, "--llava", &pth, "--visual-encoder", llama], &["model_type", "clip_vision_model"]),
+        (
+            vec![llm, "--llava", &pth, "--visual-encoder", clip, "--llm-alpha", "12"],
+            &["iter_10.pth", "rank 4 of the vision tower", "--tower-alpha F"],
+        ),
         (vec![clip], &["holds no language model"]),
         (
             vec![llm, "--llava", parts, "--visual-encoder", clip, "--visual-select-layer", "-9"],

@@ -107,7 +107,18 @@ impl Driver {
 
     /// Clicks the button that is named so.
     pub(crate) fn press(&self, name: &str) {
-        self.click(&format!("//button[normalize-space(.)='{name}' or @aria-label='{name}']"));
+        self.click(&button(name));
+    }
+
+    /// Clicks the button that is named so, from inside the page and a moment later, and does not wait for it: a click
+    /// of the driver's ends when the page has drawn itself again, which a page whose window it hid never does.
+    pub(crate) fn press_and_leave(&self, name: &str) {
+        let element = self.find(&button(name));
+        let body = json!({
+            "script": "setTimeout((button) => button.click(), 0, arguments[0]);",
+            "args": [{ ELEMENT: element }],
+        });
+        self.ask("POST", "/execute/sync", &body).unwrap();
     }
 
     /// Types into what XPath finds.
@@ -167,4 +178,9 @@ impl Drop for Driver {
             let _ = self.ask("DELETE", "", &json!({}));
         }
     }
+}
+
+/// The XPath of the button that is named so.
+fn button(name: &str) -> String {
+    format!("//button[normalize-space(.)='{name}' or @aria-label='{name}']")
 }

@@ -302,7 +302,7 @@ fn closing_on_a_run_asks_and_a_second_start_brings_the_window_back() {
     let _tray = desktop::open_tray(&desk.display);
     desk.display.press_close(window);
     page.until_said("Work is going on");
-    page.press("Keep running in the background");
+    page.press_and_leave("Keep running in the background");
     until("the window is in the tray", || !desk.display.is_shown(window));
     assert!(desk.worker().is_some(), "the run goes on");
 
@@ -317,7 +317,7 @@ fn closing_on_a_run_asks_and_a_second_start_brings_the_window_back() {
     let worker = desk.worker().unwrap();
     desk.display.press_close(window);
     page.until_said("Work is going on");
-    page.press("Stop and save");
+    page.press_and_leave("Stop and save");
     until("the window closes", || !desk.display.is_shown(window));
     until("the worker ends", || !Path::new(&format!("/proc/{worker}")).exists());
     let run = std::fs::read_dir(desk.home.path().join("runs")).unwrap().flatten().next().unwrap().path();

@@ -10,6 +10,7 @@ use eyewright_data::{
     tokenizer::Tokenizer,
 };
 use eyewright_infer::ChatModel;
+use eyewright_interop::source::Alphas;
 use eyewright_model::{
     config::ConfigFile,
     stack::{EyeFiles, StackFiles, StackKind, StackPaths, TrainedModel},
@@ -71,6 +72,8 @@ pub struct ModelRequest {
     pub device: DeviceChoice,
     /// In which dtype.
     pub dtype: Dtype,
+    /// What a `.pth` does not say.
+    pub alphas: Alphas,
     /// A template's name; guessed from the model if absent.
     pub template: Option<String>,
     /// Pad pictures to a square or cut one out; as the model was made for if absent.
@@ -97,7 +100,7 @@ pub struct OpenModel {
 pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) -> Result<OpenModel, AppError> {
     // A run of our own brings the paths of its base, its template and its square.
     let (paths, trained) = request.paths.resolved()?;
-    let files = StackFiles::find(&paths)?;
+    let files = request.alphas.given_to(StackFiles::find(&paths)?)?;
     let tokenizer = Tokenizer::open(&paths.model)?;
     let (template, template_reason) = match (&request.template, &trained) {
         (None, Some(trained)) => (ChatTemplate::named(&trained.template)?.clone(), "the run's".to_owned()),

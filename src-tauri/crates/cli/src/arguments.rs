@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use eyewright_app::StackPaths;
+use eyewright_app::{StackPaths, export::Alphas};
 
 use crate::{bench::BenchCommand, chat::ChatArguments};
 
@@ -100,6 +100,24 @@ impl PathArguments {
             llava: self.llava.clone(),
             visual_select_layer: self.visual_select_layer,
         }
+    }
+}
+
+/// How strong the adapters of a `.pth` are.
+#[derive(Debug, Args)]
+pub(crate) struct AlphaArguments {
+    /// A .pth does not say the strength of its adapters: the language model's [default: 256 with rank 512, as in
+    /// XTuner's configurations].
+    #[arg(long, value_name = "F")]
+    llm_alpha: Option<f64>,
+    /// The tower's [default: 16 with rank 64].
+    #[arg(long, value_name = "F")]
+    tower_alpha: Option<f64>,
+}
+
+impl AlphaArguments {
+    pub(crate) fn alphas(&self) -> Alphas {
+        Alphas { llm: self.llm_alpha, tower: self.tower_alpha }
     }
 }
 

@@ -15,6 +15,8 @@ use eyewright_app::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::arguments::AlphaArguments;
+
 /// How and where it is written.
 #[derive(Debug, Args)]
 pub(crate) struct TargetArguments {
@@ -43,7 +45,7 @@ pub(crate) struct TargetArguments {
     #[arg(long)]
     no_verify: bool,
     /// Where the answers of the source and of what was written are computed and compared, in 32 bits: auto, cpu,
-    /// cuda[:n], vulkan, metal or wgpu. A card without room for that is passed over.
+    /// cuda, cuda:N, vulkan, metal or wgpu. A card without room for that is passed over.
     #[arg(long, value_name = "D", default_value = "auto", value_parser = |s: &str| s.parse::<DeviceChoice>())]
     device: DeviceChoice,
     /// Print JSON.
@@ -78,13 +80,8 @@ pub(crate) struct ConvertArguments {
     /// Hidden state of the tower that is read [default: the model's, -2].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     visual_select_layer: Option<i64>,
-    /// A .pth does not say the strength of its adapters: the language model's [default: 256 with rank 512, as in
-    /// XTuner's configurations].
-    #[arg(long, value_name = "F")]
-    llm_alpha: Option<f64>,
-    /// The tower's [default: 16 with rank 64].
-    #[arg(long, value_name = "F")]
-    tower_alpha: Option<f64>,
+    #[command(flatten)]
+    alphas: AlphaArguments,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -124,8 +121,7 @@ pub(crate) fn run_convert(arguments: &ConvertArguments) -> anyhow::Result<()> {
             arguments.input.display()
         );
     }
-    let alphas = Alphas { llm: arguments.llm_alpha, tower: arguments.tower_alpha };
-    write(paths, alphas, &arguments.target)
+    write(paths, arguments.alphas.alphas(), &arguments.target)
 }
 
 fn write(paths: StackPaths, alphas: Alphas, target: &TargetArguments) -> anyhow::Result<()> {

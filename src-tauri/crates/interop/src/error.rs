@@ -76,7 +76,7 @@ pub enum InteropError {
     /// Adapters of unknown strength.
     #[error(
         "`{}` does not say how strong its adapters are, and XTuner's configurations do not tell for {}; look up \
-         `lora_alpha` in the configuration it was trained with and add {} to `eyewright convert`",
+         `lora_alpha` in the configuration it was trained with and add {}",
         path.display(), ranks.join(" and "), options.join(" and ")
     )]
     Strength {

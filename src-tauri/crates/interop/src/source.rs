@@ -55,6 +55,23 @@ pub struct Alphas {
     pub tower: Option<f64>,
 }
 
+impl Alphas {
+    /// The same model, its adapters as strong as this says, or as XTuner's configurations say for their rank.
+    ///
+    /// # Errors
+    /// If neither says it.
+    pub fn given_to(self, mut files: StackFiles) -> Result<StackFiles, InteropError> {
+        let stronger = |adapter: Option<Adapter>, alpha: Option<f64>| match (adapter, alpha) {
+            (Some(adapter), Some(alpha)) => Some(adapter.with_alpha(alpha)),
+            (adapter, _) => adapter,
+        };
+        files.llm_adapter = stronger(files.llm_adapter, self.llm);
+        files.tower_adapter = stronger(files.tower_adapter, self.tower);
+        check_strength(&files)?;
+        Ok(files)
+    }
+}
+
 /// A model with everything that is needed to write it in another form.
 #[derive(Debug)]
 pub struct Source {
@@ -79,14 +96,7 @@ impl Source {
     /// Whatever is missing, damaged or does not fit, with its file.
     pub fn open(paths: &StackPaths, alphas: Alphas) -> Result<Self, InteropError> {
         let (resolved, trained) = paths.resolved()?;
-        let mut files = StackFiles::find(paths)?;
-        let stronger = |adapter: Option<Adapter>, alpha: Option<f64>| match (adapter, alpha) {
-            (Some(adapter), Some(alpha)) => Some(adapter.with_alpha(alpha)),
-            (adapter, _) => adapter,
-        };
-        files.llm_adapter = stronger(files.llm_adapter, alphas.llm);
-        files.tower_adapter = stronger(files.tower_adapter, alphas.tower);
-        check_strength(&files)?;
+        let files = alphas.given_to(StackFiles::find(paths)?)?;
         let tokenizer = Tokenizer::open(&resolved.model)?;
         let template = match &trained {
             Some(run) => ChatTemplate::named(&run.template)?.clone(),

@@ -7,13 +7,15 @@ use eyewright_app::{
     ChatTemplate, DeviceChoice, Dtype, GenerationConfig, ModelRequest, SamplingConfig, SquareMode,
 };
 
-use crate::arguments::PathArguments;
+use crate::arguments::{AlphaArguments, PathArguments};
 
 /// A model, and how it is opened.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
     #[command(flatten)]
     paths: PathArguments,
+    #[command(flatten)]
+    alphas: AlphaArguments,
     /// Chat template [default: guessed from the model].
     #[arg(long, value_name = "NAME")]
     prompt_template: Option<String>,
@@ -35,6 +37,7 @@ impl ModelArguments {
     pub(crate) fn request(&self) -> ModelRequest {
         ModelRequest {
             paths: self.paths.paths(),
+            alphas: self.alphas.alphas(),
             device: self.device,
             dtype: self.dtype,
             template: self.prompt_template.clone(),

@@ -18,6 +18,12 @@ pub struct FoundDevice {
     pub fault: Option<String>,
 }
 
+/// Ways through wgpu that this kind of machine can have.
+#[cfg(target_os = "macos")]
+const THROUGH_WGPU: &[DeviceChoice] = &[DeviceChoice::Metal, DeviceChoice::Vulkan, DeviceChoice::Wgpu];
+#[cfg(not(target_os = "macos"))]
+const THROUGH_WGPU: &[DeviceChoice] = &[DeviceChoice::Vulkan, DeviceChoice::Wgpu];
+
 /// Lists all devices and tries each one; takes seconds on a machine with graphics cards.
 pub fn found_devices() -> Vec<FoundDevice> {
     let mut found = vec![FoundDevice {
@@ -30,9 +36,7 @@ pub fn found_devices() -> Vec<FoundDevice> {
         let choice = DeviceChoice::Cuda(index);
         found.extend(tried(choice, cuda_memory(index)));
     }
-    for choice in [DeviceChoice::Metal, DeviceChoice::Vulkan, DeviceChoice::Wgpu] {
-        found.extend(tried(choice, None));
-    }
+    found.extend(THROUGH_WGPU.iter().filter_map(|choice| tried(*choice, None)));
     found
 }
 
