@@ -4,12 +4,13 @@ Run by `cargo xtask interop`, which makes the environment. Needs the program bui
 The stacks are the tiny ones of tests/golden, with random weights: an answer is nonsense, but it is the same nonsense
 everywhere or a layout is wrong.
 
-    python tests/reference/interop.py PROGRAM
+    python tests/reference/interop.py PROGRAM PYTHON_WITH_XTUNER
 """
 
 import argparse
 import ctypes
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -124,6 +125,28 @@ def projector(binary, home, name, model):
     same = all(torch.equal(loaded.state_dict()[key], value) for key, value in stored.items())
     note(name, "xtuner projector", "transformers", same and len(stored) == len(loaded.state_dict()), 0.0, 0.0)
     return export
+
+
+def xtuner_chat(python, binary, home, name, model, image):
+    """`xtuner chat` with the exported folder, as its users type it; interop_xtuner.py keeps it on the processor."""
+    template = {"llama": "vicuna", "qwen2": "qwen_chat"}[name]
+    llm = home / f"{name}-older"
+    if not llm.is_dir():  # `tokenizers` of XTuner's time wants merges in one string
+        shutil.copytree(model[0][0], llm)
+        tokenizer = json.loads((llm / "tokenizer.json").read_text())
+        tokenizer["model"]["merges"] = [" ".join(pair) for pair in tokenizer["model"]["merges"]]
+        (llm / "tokenizer.json").write_text(json.dumps(tokenizer))
+    done = subprocess.run(
+        [python, Path(__file__).with_name("interop_xtuner.py"), llm, "--visual-encoder", model[0][2], "--llava",
+         home / f"{name}-xtuner", "--image", image, "--prompt-template", template, "--torch-dtype", "fp32",
+         "--temperature", "0", "--max-new-tokens", str(TOKENS)],
+        input=f"{QUESTION}\n\nEXIT\n\n", capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"xtuner chat\n{done.stdout}\n{done.stderr}")
+    written = json.loads(done.stdout.splitlines()[-1])[0]
+    answer = ours(binary, home, image, *model[0], "--prompt-template", template)[2]
+    note(name, f"xtuner ({image.stem})", "XTuner 0.1.23", written == answer, 0.0, 0.0, f"{len(written)} tokens")
 
 
 def older(adapter, home):
@@ -395,6 +418,7 @@ def llama_cpp(binary, home, name, model, image):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
+    parser.add_argument("xtuner", help="a Python with XTuner 0.1.23")
     options = parser.parse_args()
     binary = str(Path(options.program).resolve())
     torch.set_num_threads(1)
@@ -414,6 +438,9 @@ def main():
             for image in [square, wide]:
                 llava_hf(binary, home, name, model, image)
             projector(binary, home, name, model)
+            if name in ["llama", "qwen2"]:  # InternLM2's own code comes with its weights
+                for image in [square, wide]:
+                    xtuner_chat(options.xtuner, binary, home, name, model, image)
             if name == "internlm2":
                 tower_adapter(home / f"{name}-xtuner", name, xtuner / "clip", home)
             for form in ["xtuner", "llava", "eyewright"]:
