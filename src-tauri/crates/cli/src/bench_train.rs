@@ -62,9 +62,10 @@ fn show(report: &BenchReport) {
         report.tokens_per_second, report.samples_per_second
     ));
     print::line(format_args!(
-        "peak memory {:.2} GiB, forecast {:.2} GiB",
+        "peak memory {:.2} GiB, forecast {:.2} GiB; until the end of the first step {:.2} GiB",
         gib(report.peak_memory),
-        gib(report.forecast_memory)
+        gib(report.forecast_memory),
+        gib(report.first_peak_memory)
     ));
     print::line(format_args!(
         "of a step: tower {:.1} ms, language model forward {:.1} ms, way back and update {:.1} ms",

@@ -45,6 +45,14 @@ impl PeakMemory {
         Self { most, over, card, before }
     }
 
+    /// Forgets the most so far: it begins anew at what is held now.
+    pub(crate) fn restart(&self) {
+        match self.card {
+            Some(card) => self.most.store(card_memory(card).unwrap_or(0), Ordering::Relaxed),
+            None => forget_process_peak(),
+        }
+    }
+
     /// The most so far, in bytes; 0 where the system does not say.
     pub(crate) fn bytes(&self) -> u64 {
         match self.card {
@@ -87,13 +95,13 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn the_peak_outlasts_what_made_it_and_begins_anew() {
         const MUCH: u64 = 200 << 20;
-        let first = PeakMemory::start(DeviceChoice::Cpu);
-        let before = first.bytes();
+        let peak = PeakMemory::start(DeviceChoice::Cpu);
+        let before = peak.bytes();
         drop(std::hint::black_box(vec![1u8; 256 << 20]));
-        let peak = first.bytes();
-        assert!(peak > before + MUCH, "{before} then {peak}");
+        let most = peak.bytes();
+        assert!(most > before + MUCH, "{before} then {most}");
 
-        let second = PeakMemory::start(DeviceChoice::Cpu).bytes();
-        assert!(second + MUCH < peak, "{second} after {peak}");
+        peak.restart();
+        assert!(peak.bytes() + MUCH < most, "{} after {most}", peak.bytes());
     }
 }

@@ -6,6 +6,7 @@
 //! ```text
 //! see      tower inputs | one tower block
 //! read     tower inputs | block inputs (or every block's record) | one block
+//!          (a record of what is trained in full has the weights in the type that computes, if that is not f32)
 //! loss     tower inputs | block inputs (or every block's record) | logits
 //! top      the same with one block's record, and the head's gradients
 //! bottom   tower inputs | one block's record | all gradients of the language model
@@ -15,7 +16,7 @@
 
 use super::activations::{Block, Tokens};
 use super::memory::{Coefficients, Forecast, GRADIENT, MASTER, MemoryForecast};
-use super::parameters::TrainableParameters;
+use super::parameters::{Linear, TrainableParameters};
 use super::parts::{PlanParts, Tune};
 
 /// Where a step is.
@@ -99,7 +100,7 @@ impl Transient {
         } as f64;
         let llm = Block::of_llm(&of.llm);
         let read = Tokens { rows, length: of.sequence as f64 };
-        let llm_kept = llm.kept(by, &tune.llm, read, width);
+        let llm_kept = llm.kept(by, &tune.llm, read, width) + copies(&tune.llm, &of.llm.linears(), width);
         // Gradients reach the projector and the tower through the whole language model.
         let backward = tune.llm.is_trained() || tune.projector.is_trained() || tune.tower.is_trained();
         let checkpointed = plan.train.activation_checkpointing;
@@ -134,7 +135,8 @@ impl Transient {
                 false => 0.0,
             },
             tower_working: tower.working(by, seen, width),
-            tower_kept: tower.kept(by, &tune.tower, seen, width),
+            tower_kept: tower.kept(by, &tune.tower, seen, width)
+                + copies(&tune.tower, &of.tower.linears(), width),
             projector: patches * MASTER * (of.tower.hidden as f64 + inner * of.llm.hidden as f64),
             llm_record,
             llm_working: llm.working(by, read, width),
@@ -194,5 +196,15 @@ impl Transient {
         }
         all.logits = logits as u64;
         all
+    }
+}
+
+/// Weights of one block that is trained in full, cast from their f32 masters for as long as its record is there.
+fn copies(tune: &Tune, linears: &[Linear], width: f64) -> f64 {
+    match tune {
+        Tune::Full if width < MASTER => {
+            width * linears.iter().map(|linear| linear.weights() as f64).sum::<f64>()
+        }
+        _ => 0.0,
     }
 }
