@@ -5,7 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{StackError, TrainedModel, TrainedPart, trained::TRAINED};
+use super::{
+    StackError, TrainedModel, TrainedPart,
+    fit::{check_layer, check_widths},
+    trained::TRAINED,
+};
 use crate::{
     adapter::{Adapter, AdapterConfig},
     clip::{ClipConfig, FeatureSelect, TowerConfig},
@@ -129,7 +133,10 @@ impl StackFiles {
         } else {
             find_parts(paths, &json)?
         };
-        stack.check_widths()?;
+        if let Some(eye) = &stack.eye {
+            check_widths(&eye.projector, eye.tower.config.clip.hidden, stack.llm.config.hidden)?;
+            check_layer(&eye.tower.config, &eye.preprocessor)?;
+        }
         Ok(stack)
     }
 
@@ -142,26 +149,6 @@ impl StackFiles {
             }
         }
         seen.iter().map(|checkpoint| checkpoint.bytes()).sum()
-    }
-
-    fn check_widths(&self) -> Result<(), StackError> {
-        let Some(eye) = &self.eye else { return Ok(()) };
-        let projector = &eye.projector.config;
-        let path = eye.projector.checkpoint.path().to_owned();
-        let (vision, text) = (projector.vision_width, projector.text_width);
-        let (tower, llm) = (eye.tower.config.clip.hidden, self.llm.config.hidden);
-        if vision != tower {
-            return Err(StackError::TowerWidth { projector: path, vision, text, tower });
-        }
-        if text != llm {
-            return Err(StackError::TextWidth { projector: path, vision, text, llm });
-        }
-        if eye.tower.config.used_blocks().is_none() {
-            let layer = eye.tower.config.feature_layer;
-            let config = eye.preprocessor.join("config.json");
-            return Err(StackError::FeatureLayer { config, layer, states: eye.tower.config.clip.layers + 1 });
-        }
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod error;
 mod find;
+mod fit;
 mod load;
 mod start;
 mod trained;

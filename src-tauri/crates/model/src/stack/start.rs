@@ -10,6 +10,7 @@ use burn::tensor::{DType, Device};
 use super::{
     PartFiles, StackError, StackFiles, StackPaths,
     find::{find_llm, find_projector, find_tower},
+    fit::{check_layer, check_widths},
     load::{load_decoder, load_projector, load_tower},
 };
 use crate::{
@@ -116,23 +117,12 @@ impl StartFiles {
     /// The projector that was found fits tower, language model and plan; its own config is taken over.
     fn checked(mut self, paths: &StartPaths) -> Result<Self, StackError> {
         let Some(eye) = &mut self.eye else { return Ok(self) };
-        if eye.tower.config.used_blocks().is_none() {
-            let layer = eye.tower.config.feature_layer;
-            let config = eye.preprocessor.join("config.json");
-            return Err(StackError::FeatureLayer { config, layer, states: eye.tower.config.clip.layers + 1 });
-        }
+        check_layer(&eye.tower.config, &eye.preprocessor)?;
         let Some(found) = &eye.projector else { return Ok(self) };
-        let projector = found.checkpoint.path().to_owned();
-        let (vision, text, depth) = (found.config.vision_width, found.config.text_width, found.config.depth);
-        let (tower, llm) = (eye.tower.config.clip.hidden, self.llm.config.hidden);
-        if vision != tower {
-            return Err(StackError::TowerWidth { projector, vision, text, tower });
-        }
-        if text != llm {
-            return Err(StackError::TextWidth { projector, vision, text, llm });
-        }
-        if depth != paths.projector_depth {
-            let expected = paths.projector_depth;
+        check_widths(found, eye.tower.config.clip.hidden, self.llm.config.hidden)?;
+        let (depth, expected) = (found.config.depth, paths.projector_depth);
+        if depth != expected {
+            let projector = found.checkpoint.path().to_owned();
             return Err(StackError::ProjectorDepth { projector, found: depth, expected });
         }
         eye.projector_config = found.config.clone();
