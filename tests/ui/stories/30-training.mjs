@@ -108,6 +108,11 @@ export const stories = {
     await page.getByText("How to load it").waitFor();
     // What is copied is the command, without the fences of its Markdown.
     assert.match(await page.getByRole("region", { name: "Verification report" }).locator("pre.code").first().textContent(), /^eyewright chat /);
+    await page.getByRole("radio", { name: /GGUF/ }).check();
+    await page.getByLabel("Numbers").selectOption("q8_0");
+    await page.getByRole("button", { name: "Export", exact: true }).click();
+    await page.getByRole("region", { name: "Verification report" }).getByText(/mmproj-.*\.gguf/).first().waitFor({ state: "attached", timeout: 90_000 });
+    await page.getByText("Read back and compared: it holds").waitFor();
     // An adapter of the tower has no place in GGUF's two files; what cannot be written says why.
     for (const card of await page.locator("label.format:has(input:disabled)").all()) assert.match(await card.textContent(), /Not from this checkpoint: ./);
   },

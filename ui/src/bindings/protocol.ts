@@ -585,6 +585,8 @@ about: string,
 available: boolean,
 /** Why not. */
 reason: string | null,
+/** Types that its numbers can be written in. */
+dtypes: Array<string>,
 /** Bytes it will take, about. */
 bytes: number | null,
 };
@@ -1667,6 +1669,8 @@ source: ExportSource,
 format: ExportFormat,
 /** A new folder; one in the run's `export/` or the library's `exports/` if absent. */
 folder?: string | null,
+/** The type of its numbers, one of the card's; the format's own if absent. */
+dtype?: string | null,
 };
 
 /** Starts one run, or two in a chain: the second begins from the first one's projector. */

@@ -9,9 +9,7 @@ use anyhow::bail;
 use clap::{ArgGroup, Args};
 use eyewright_app::{
     DeviceChoice, StackPaths,
-    export::{
-        Alphas, ExportReport, ExportRequest, ExportSettings, Format, Quantisation, StoredDtype, export,
-    },
+    export::{Alphas, ExportReport, ExportRequest, ExportSettings, Format, export},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -150,28 +148,16 @@ fn write(paths: StackPaths, alphas: Alphas, target: &TargetArguments) -> anyhow:
 }
 
 fn settings(target: &TargetArguments) -> anyhow::Result<ExportSettings> {
-    let mut settings = ExportSettings {
+    let settings = ExportSettings {
         shard: target.max_shard_size.max(1) * 1_000_000,
         with_projector: target.with_projector,
         keep_adapters: target.keep_adapters,
         ..ExportSettings::default()
     };
-    if let Some(name) = &target.dtype {
-        if target.format == Format::Gguf {
-            let Some(quantisation) = Quantisation::named(name) else {
-                bail!("unknown dtype `{name}` for gguf; use one of {}", Quantisation::ALL.join(", "));
-            };
-            settings.quantisation = quantisation;
-        } else {
-            settings.dtype = Some(match name.as_str() {
-                "f32" | "fp32" => StoredDtype::F32,
-                "f16" | "fp16" => StoredDtype::F16,
-                "bf16" => StoredDtype::BF16,
-                _ => bail!("unknown dtype `{name}`; use f32, f16 or bf16"),
-            });
-        }
-    }
-    Ok(settings)
+    Ok(match &target.dtype {
+        Some(name) => settings.with_dtype(target.format, name)?,
+        None => settings,
+    })
 }
 
 fn print(report: &ExportReport, json: bool) -> anyhow::Result<()> {

@@ -87,6 +87,16 @@ pub enum InteropError {
         /// What has to be said.
         options: Vec<&'static str>,
     },
+    /// A type of numbers that a form has not.
+    #[error("unknown dtype `{name}` for {format}; use one of {}", known.join(", "))]
+    Dtype {
+        /// What was asked for.
+        name: String,
+        /// The form.
+        format: &'static str,
+        /// What it has.
+        known: &'static [&'static str],
+    },
     /// A model without eyes where they are needed.
     #[error(
         "this model cannot see, and {format} is a form for models that can; add `--llava` and a vision tower"

@@ -40,6 +40,14 @@ impl Format {
         Self::NAMES.get(index).copied().unwrap_or("")
     }
 
+    /// Types that its numbers can be written in.
+    pub fn dtypes(self) -> &'static [&'static str] {
+        match self {
+            Self::Gguf => gguf::Quantisation::ALL,
+            _ => &["f32", "f16", "bf16"],
+        }
+    }
+
     /// Bytes the export takes, about.
     pub fn bytes(self, source: &Source, settings: &Settings) -> u64 {
         let each = settings.dtype.map_or(4, |dtype| dtype.size_in_bytes() as u64);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eyewright_model::weights::StoredDtype;
 
-use crate::{InteropError, gguf, gguf::GgufTensor, planned, planned::Planned};
+use crate::{InteropError, format::Format, gguf, gguf::GgufTensor, planned, planned::Planned};
 
 /// Choices that several formats share.
 #[derive(Clone, Debug)]
@@ -30,6 +30,27 @@ impl Default for Settings {
             keep_adapters: false,
             quantisation: gguf::Quantisation::F16,
         }
+    }
+}
+
+impl Settings {
+    /// The same with numbers of a type that is one of [`Format::dtypes`].
+    ///
+    /// # Errors
+    /// If the form has no such type.
+    pub fn with_dtype(mut self, format: Format, name: &str) -> Result<Self, InteropError> {
+        let unknown =
+            || InteropError::Dtype { name: name.to_owned(), format: format.name(), known: format.dtypes() };
+        match (format, name.to_lowercase().as_str()) {
+            (Format::Gguf, name) => {
+                self.quantisation = gguf::Quantisation::named(name).ok_or_else(unknown)?
+            }
+            (_, "f32" | "fp32") => self.dtype = Some(StoredDtype::F32),
+            (_, "f16" | "fp16") => self.dtype = Some(StoredDtype::F16),
+            (_, "bf16") => self.dtype = Some(StoredDtype::BF16),
+            _ => return Err(unknown()),
+        }
+        Ok(self)
     }
 }
 

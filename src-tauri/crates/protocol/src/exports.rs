@@ -37,6 +37,8 @@ request! {
         pub format: ExportFormat,
         /// A new folder; one in the run's `export/` or the library's `exports/` if absent.
         pub folder: Option<String>,
+        /// The type of its numbers, one of the card's; the format's own if absent.
+        pub dtype: Option<String>,
     }
 }
 
@@ -53,6 +55,8 @@ reply! {
         pub available: bool,
         /// Why not.
         pub reason: Option<String>,
+        /// Types that its numbers can be written in.
+        pub dtypes: Vec<String>,
         /// Bytes it will take, about.
         pub bytes: Option<u64>,
     }

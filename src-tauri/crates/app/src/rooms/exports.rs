@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use eyewright_interop::InteropError;
 use eyewright_protocol::{
     CheckpointRef, ErrorBody, ErrorCode, ExportCard, ExportFormat, ExportSource, JobInfo, JobKind,
     JobOutcome, ListExportFormats, StartExport,
 };
 
 use super::bad_request;
+use crate::export::{ExportSettings, Format};
 use crate::library::{folder_bytes, free_name};
 use crate::studio::{Inner, Reply};
 use crate::worker::{ExportTask, ModelTask, Task, TaskEvent};
@@ -21,6 +23,15 @@ const FORMATS: &[(ExportFormat, &str, &str)] = &[
     (ExportFormat::Gguf, "GGUF", "Language model and mmproj for llama.cpp, Ollama and LM Studio."),
     (ExportFormat::Eyewright, "Eyewright", "A checkpoint of Eyewright's own, for another machine."),
 ];
+
+/// A format as the writing side knows it.
+fn form(format: ExportFormat) -> Reply<Format> {
+    crate::worker::format_name(format).parse().map_err(refused)
+}
+
+fn refused(error: InteropError) -> ErrorBody {
+    bad_request(error.to_string())
+}
 
 impl Inner {
     /// The model of a source, and the run it is from.
@@ -58,7 +69,12 @@ impl Inner {
             Err(error) => Some(error.to_string()),
             Ok(_) => (!eyes()).then(|| "the model has no eyes".to_owned()),
         };
-        let bytes = folder_bytes(Path::new(&task.paths.model));
+        // What is merged is about as large as the language model; adapters alone are whatever their ranks make them.
+        let merged = folder_bytes(Path::new(&task.paths.model));
+        let bytes = |format| match format {
+            ExportFormat::LlavaHf | ExportFormat::Llava | ExportFormat::Gguf => Some(merged),
+            ExportFormat::Xtuner | ExportFormat::Peft | ExportFormat::Eyewright => None,
+        };
         Ok(FORMATS
             .iter()
             .map(|(format, name, about)| ExportCard {
@@ -67,13 +83,21 @@ impl Inner {
                 about: (*about).to_owned(),
                 available: reason.is_none(),
                 reason: reason.clone(),
-                bytes: Some(bytes),
+                dtypes: form(*format)
+                    .map(|form| form.dtypes().iter().map(|&name| name.to_owned()).collect())
+                    .unwrap_or_default(),
+                bytes: bytes(*format),
             })
             .collect())
     }
 
     pub(crate) fn start_export(&self, request: StartExport) -> Reply<JobInfo> {
         self.device_is_free()?;
+        let settings = ExportSettings::default();
+        let dtype = request.dtype.filter(|name| !name.is_empty());
+        if let Some(name) = &dtype {
+            settings.with_dtype(form(request.format)?, name).map_err(refused)?;
+        }
         let model = self.exported(&request.source)?;
         let word = crate::worker::format_name(request.format);
         let library = self.library()?;
@@ -105,7 +129,7 @@ impl Inner {
         let title = format!("{} → {word}", model.name);
         Ok(self.jobs.spawn(JobKind::Export, title, subject, move |job| {
             machine.loaded(None);
-            let task = Task::Export(ExportTask { model, format: request.format, folder });
+            let task = Task::Export(ExportTask { model, format: request.format, folder, dtype });
             let last = worker.run(task, Some(job), &mut |event| {
                 if let TaskEvent::Progress { done, total, unit } = event {
                     job.progress(done, total, &unit);

@@ -86,6 +86,7 @@ pub(crate) struct ExportTask {
     pub(crate) model: ModelTask,
     pub(crate) format: ExportFormat,
     pub(crate) folder: PathBuf,
+    pub(crate) dtype: Option<String>,
 }
 
 /// A format by the name that the terminal gives it.

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use eyewright_interop::InteropError;
 use eyewright_ops::DeviceChoice;
 use eyewright_protocol::{ErrorBody, ErrorCode, ExportCheck, ExportReport, ExportedFile, RunEstimate};
 use eyewright_train::plan::RunPlan;
@@ -73,14 +74,17 @@ fn press(buttons: &Buttons, control: &RunControl) {
 /// Writes a model in another form and reads it back.
 fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
     let fault = |error: AppError| body(&error);
-    let format = format_name(task.format)
-        .parse()
-        .map_err(|error: eyewright_interop::InteropError| fault(error.into()))?;
+    let refused = |error: InteropError| fault(error.into());
+    let format = format_name(task.format).parse().map_err(refused)?;
+    let settings = match &task.dtype {
+        Some(name) => ExportSettings::default().with_dtype(format, name).map_err(refused)?,
+        None => ExportSettings::default(),
+    };
     let request = ExportRequest {
         paths: chat::stack_paths(&task.model.paths),
         format,
         folder: task.folder.clone(),
-        settings: ExportSettings::default(),
+        settings,
         alphas: Alphas::default(),
         verify: true,
         device: task.model.device.parse().unwrap_or_default(),
@@ -125,6 +129,10 @@ fn estimate(task: &TrainTask, order: &Order, voice: &Voice) -> Reply<TaskEvent> 
         }
         RunEvent::StepFinished(metrics) => {
             made += 1;
+            if made == 1 {
+                // Compiling and tuning take memory that the run itself does not.
+                peak.restart();
+            }
             last = Some((metrics.ms / 1e3, metrics.steps));
             voice.tell(
                 order.id,
