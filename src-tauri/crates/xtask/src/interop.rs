@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use crate::{run, step};
 
 /// What the judges are. `xllamacpp` carries llama.cpp with its picture code, built; `llama-cpp-python` one from before
-/// its pull request 13321, which is built here and takes minutes.
+/// its pull request 13321, whose build takes minutes.
 const PACKAGES: &[&str] = &[
     "torch==2.15.0",
     "transformers==5.23.0",
@@ -23,11 +23,13 @@ const PACKAGES: &[&str] = &[
     "safetensors==0.8.0",
     "gguf==0.19.0",
     "xllamacpp==2026.10.11549",
-    "llama-cpp-python==0.3.8",
     "numpy==2.4.6",
     "pillow",
     "jinja2",
 ];
+
+/// Built here, and never taken from pip's cache: one that was built for this very processor will not do.
+const OLD_LLAMA_CPP: &[&str] = &["--no-cache-dir", "llama-cpp-python==0.3.8"];
 
 /// What XTuner 0.1.23, the last one with `xtuner chat --llava`, was made for.
 const XTUNER_NEEDS: &[&str] = &[
@@ -63,7 +65,7 @@ const XTUNER: &[&str] = &["--no-deps", "--ignore-requires-python", "xtuner==0.1.
 
 pub(crate) fn interop(root: &Path) -> Result<ExitCode> {
     let program = run::built(root)?;
-    let python = environment(&root.join("target/interop"), &[PACKAGES])?;
+    let python = environment(&root.join("target/interop"), &[PACKAGES, OLD_LLAMA_CPP])?;
     let xtuner = environment(&root.join("target/interop-xtuner"), &[XTUNER_NEEDS, DEEPSPEED, XTUNER])?;
     let mut compare = Command::new(&python);
     compare.arg("tests/reference/interop.py").arg(program).arg(xtuner).current_dir(root);
