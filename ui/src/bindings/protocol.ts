@@ -1667,7 +1667,7 @@ export type StartExport = {
 source: ExportSource,
 /** As what. */
 format: ExportFormat,
-/** A new folder; one in the run's `export/` or the library's `exports/` if absent. */
+/** A new folder; one in the library's `exports/` if absent. */
 folder?: string | null,
 /** The type of its numbers, one of the card's; the format's own if absent. */
 dtype?: string | null,

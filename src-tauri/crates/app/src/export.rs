@@ -15,7 +15,7 @@ use eyewright_model::{
     adapter::Adapter,
     stack::{StackError, StackPaths, TrainedModel},
 };
-use eyewright_ops::DeviceChoice;
+use eyewright_ops::{DeviceChoice, OpenDevice, open_device};
 use serde::Serialize;
 
 pub use eyewright_interop::{
@@ -75,17 +75,19 @@ pub fn export(
     progress: &mut dyn FnMut(&'static str, u64),
 ) -> Result<ExportReport, AppError> {
     let source = Source::open(&request.paths, request.alphas)?;
+    // A device that does not work is better known before anything is written.
+    let device = request.verify.then(|| open_device(request.device)).transpose()?;
     let format = request.format;
     let staging = Staging::begin(&request.folder, format.bytes(&source, &request.settings))?;
     let written =
         format.write(&source, &staging, &request.settings, &mut |bytes| progress("writing", bytes))?;
     let mut checks = Vec::new();
-    if request.verify {
+    if let Some(device) = device {
         for (name, count) in written.verify(staging.folder(), &mut |bytes| progress("comparing", bytes))? {
             checks.push((name, format!("all {count} tensors are equal")));
         }
-        progress("asking", 0);
-        checks.push(("answers".to_owned(), compare_answers(&source, request, staging.folder())?));
+        let found = compare_answers(&source, request, staging.folder(), &device, progress)?;
+        checks.push(("answers".to_owned(), found));
     }
     let folder = staging.target().to_string_lossy().into_owned();
     let files = staging.files()?;
@@ -109,42 +111,69 @@ pub fn export(
 }
 
 /// Asks the source and the export, and says how their answers compare.
-fn compare_answers(source: &Source, request: &ExportRequest, folder: &Path) -> Result<String, AppError> {
+fn compare_answers(
+    source: &Source,
+    request: &ExportRequest,
+    folder: &Path,
+    device: &OpenDevice,
+    progress: &mut dyn FnMut(&'static str, u64),
+) -> Result<String, AppError> {
+    progress("asking", 0);
     let Some(again) = opened_again(source, request, folder)? else {
         return Ok("not asked: Eyewright does not compute with this form".to_owned());
     };
-    let written = request.settings.dtype.unwrap_or_else(|| again.dtype(Part::Llm, "model.norm.weight"));
-    let likeness = answers::compare(source, &again, written, request.device)?;
+    let written = request.settings.dtype.unwrap_or_else(|| match request.format {
+        // What is merged is in the language model's type; what stands beside it is not rounded at all.
+        Format::LlavaHf => again.dtype(Part::Llm, "model.norm.weight"),
+        Format::Llava if !request.settings.keep_adapters => again.dtype(Part::Llm, "model.norm.weight"),
+        _ => StoredDtype::F32,
+    });
+    let likeness = answers::compare(source, &again, written, device)?;
     if likeness.holds() {
         return Ok(likeness.to_string());
     }
-    if written == StoredDtype::F32 {
+    if written == StoredDtype::F32 || !likeness.may_be_rounding() {
         return Err(likeness.fault(folder));
     }
     drop(again);
-    let exact = in_32_bits(source, request)?;
-    if exact.holds() {
-        let far = exact.most;
-        Ok(format!("{likeness}: that is rounding to {written}; written in 32 bits they differ by {far:.1e}"))
-    } else {
-        Err(exact.fault(folder))
+    match in_32_bits(source, request, device, progress) {
+        Ok(exact) if exact.holds() => {
+            let far = exact.most;
+            Ok(format!(
+                "{likeness}: that is rounding to {written}; written in 32 bits they differ by {far:.1e}"
+            ))
+        }
+        Ok(exact) => Err(exact.fault(folder)),
+        // What was written stays: its numbers have been compared one by one.
+        Err(AppError::Interop(InteropError::NoRoom { .. })) => Ok(format!(
+            "{likeness}: more than usual for {written}; there was no room on the disk for a copy in 32 bits, which would \
+             tell whether that is rounding"
+        )),
+        Err(error) => Err(error),
     }
 }
 
 /// Is it a wrong layout or rounding that moves scores? Writes the same form in 32 bits beside it, asks that, and throws it
 /// away.
-fn in_32_bits(source: &Source, request: &ExportRequest) -> Result<answers::Likeness, AppError> {
+fn in_32_bits(
+    source: &Source,
+    request: &ExportRequest,
+    device: &OpenDevice,
+    progress: &mut dyn FnMut(&'static str, u64),
+) -> Result<answers::Likeness, AppError> {
     let mut exact = request.clone();
     exact.settings.dtype = Some(StoredDtype::F32);
-    exact.folder = request.folder.with_extension("in-32-bits");
+    exact.folder.as_mut_os_string().push("-in-32-bits");
     let staging = Staging::begin(&exact.folder, exact.format.bytes(source, &exact.settings))?;
-    exact.format.write(source, &staging, &exact.settings, &mut |_| {})?;
+    let mut written = |bytes| progress("writing in 32 bits", bytes);
+    exact.format.write(source, &staging, &exact.settings, &mut written)?;
+    progress("asking", 0);
     let again = opened_again(source, &exact, staging.folder())?;
     let again = again.ok_or_else(|| InteropError::Unsupported {
         format: exact.format.name(),
         reason: "Eyewright does not compute with this form".to_owned(),
     })?;
-    answers::compare(source, &again, StoredDtype::F32, exact.device)
+    answers::compare(source, &again, StoredDtype::F32, device)
 }
 
 /// The export, opened again as a model; `None` for forms that Eyewright does not compute with.
@@ -246,14 +275,21 @@ mod tests {
             device: DeviceChoice::Cpu,
         };
         let source = Source::open(&request.paths, request.alphas).unwrap();
-        let exact = in_32_bits(&source, &request).unwrap();
+        let device = open_device(DeviceChoice::Cpu).unwrap();
+        let exact = in_32_bits(&source, &request, &device, &mut |_, _| {}).unwrap();
         assert!(exact.holds() && exact.most <= 1e-4, "{exact}");
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 
         // A tower read one layer earlier is the kind of fault that must not pass for rounding.
         request.paths.visual_select_layer = Some(-3);
         let other = Source::open(&request.paths, request.alphas).unwrap();
-        let wrong = answers::compare(&source, &other, StoredDtype::F32, DeviceChoice::Cpu).unwrap();
+        let wrong = answers::compare(&source, &other, StoredDtype::F32, &device).unwrap();
         assert!(!wrong.holds() && wrong.most > 1e-2, "{wrong}");
+        let folder = home.path().join("exact");
+        request.settings.dtype = Some(StoredDtype::F32);
+        request.folder = folder.clone();
+        export(&request, &mut |_, _| {}).unwrap();
+        let error = compare_answers(&source, &request, &folder, &device, &mut |_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("its scores differ from the source's"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use eyewright_data::{
     tokenizer::Tokenizer,
 };
 use eyewright_infer::ChatModel;
-use eyewright_interop::source::Alphas;
+use eyewright_interop::source::{Alphas, assumptions};
 use eyewright_model::{
     config::ConfigFile,
     stack::{EyeFiles, StackFiles, StackKind, StackPaths, TrainedModel},
@@ -91,6 +91,8 @@ pub struct OpenModel {
     pub device: OpenDevice,
     /// Why this template, for the user.
     pub template_reason: String,
+    /// What was taken for granted because the files do not say it.
+    pub assumed: Vec<String>,
 }
 
 /// Finds the parts, checks that they fit, and loads them. `progress` is told bytes read and bytes in all.
@@ -101,6 +103,7 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
     // A run of our own brings the paths of its base, its template and its square.
     let (paths, trained) = request.paths.resolved()?;
     let files = request.alphas.given_to(StackFiles::find(&paths)?)?;
+    let assumed = assumptions(&files);
     let tokenizer = Tokenizer::open(&paths.model)?;
     let (template, template_reason) = match (&request.template, &trained) {
         (None, Some(trained)) => (ChatTemplate::named(&trained.template)?.clone(), "the run's".to_owned()),
@@ -127,7 +130,7 @@ pub fn open_model(request: &ModelRequest, progress: &mut dyn FnMut(u64, u64)) ->
         device: device.device.clone(),
         dtype,
     };
-    Ok(OpenModel { model, device, template_reason })
+    Ok(OpenModel { model, device, template_reason, assumed })
 }
 
 /// How a model prepares pictures, and how many tokens one takes; `None` without eyes. Reads no tensor.

@@ -103,7 +103,7 @@ impl PathArguments {
     }
 }
 
-/// How strong the adapters of a `.pth` are.
+/// How strong the adapters of a `.pth` are. Other files say it themselves.
 #[derive(Debug, Args)]
 pub(crate) struct AlphaArguments {
     /// A .pth does not say the strength of its adapters: the language model's [default: 256 with rank 512, as in

@@ -13,7 +13,7 @@ use eyewright_app::{
 };
 use indicatif::ProgressBar;
 
-use crate::{leave, print};
+use crate::{arguments::AlphaArguments, leave, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
@@ -35,6 +35,8 @@ pub(crate) struct CompareArguments {
     /// The tower of paths that are no complete model.
     #[arg(long, value_name = "DIR", visible_alias = "tower")]
     visual_encoder: Option<PathBuf>,
+    #[command(flatten)]
+    alphas: AlphaArguments,
     /// Chat template [default: the model's].
     #[arg(long, value_name = "NAME")]
     prompt_template: Option<String>,
@@ -107,6 +109,7 @@ fn model(arguments: &CompareArguments, path: &Path) -> ModelRequest {
         paths,
         device: arguments.device,
         dtype: arguments.dtype,
+        alphas: arguments.alphas.alphas(),
         template: arguments.prompt_template.clone(),
         ..ModelRequest::default()
     }

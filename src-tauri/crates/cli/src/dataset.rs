@@ -13,7 +13,10 @@ use eyewright_app::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{arguments::PathArguments, print::line};
+use crate::{
+    arguments::{AlphaArguments, PathArguments},
+    print::line,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatasetCommand {
@@ -78,6 +81,8 @@ pub(crate) struct DemoArguments {
 pub(crate) struct ScoreArguments {
     #[command(flatten)]
     paths: PathArguments,
+    #[command(flatten)]
+    alphas: AlphaArguments,
     /// A folder that `eyewright dataset demo` wrote.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -158,6 +163,7 @@ fn judge(arguments: &ScoreArguments) -> anyhow::Result<()> {
         paths: arguments.paths.paths(),
         device: arguments.device,
         dtype: arguments.dtype,
+        alphas: arguments.alphas.alphas(),
         ..ModelRequest::default()
     };
     let open = open_model(&request, &mut |_, _| {})?;

@@ -53,9 +53,14 @@ impl Format {
         let each = settings.dtype.map_or(4, |dtype| dtype.size_in_bytes() as u64);
         let retrained = source.is_retrained(crate::source::Part::Llm);
         match self {
-            Self::Gguf if settings.quantisation == gguf::Quantisation::F32 => source.bytes(4),
-            Self::Gguf | Self::LlavaHf if settings.dtype.is_none() => source.bytes(2),
-            Self::Gguf => source.bytes(2),
+            Self::Gguf => match settings.quantisation {
+                gguf::Quantisation::F32 => source.bytes(4),
+                gguf::Quantisation::F16 | gguf::Quantisation::Bf16 => source.bytes(2),
+                // The picture side stays in 16 bits, embeddings and head of 4 bits in 8.
+                gguf::Quantisation::Q8_0 => source.bytes(1) * 5 / 4,
+                gguf::Quantisation::Q4_0 | gguf::Quantisation::Q4KM => source.bytes(1),
+            },
+            Self::LlavaHf if settings.dtype.is_none() => source.bytes(2),
             Self::LlavaHf | Self::Llava => source.bytes(each),
             // Adapters are a fraction of the model; the file system's own check catches the rest.
             Self::Xtuner if retrained => source.bytes(each),

@@ -56,13 +56,16 @@ pub struct Alphas {
 }
 
 impl Alphas {
-    /// The same model, its adapters as strong as this says, or as XTuner's configurations say for their rank.
+    /// The same model, its adapters as strong as this says, or as XTuner's configurations say for their rank. Adapters
+    /// whose files say it stay as they are.
     ///
     /// # Errors
-    /// If neither says it.
+    /// If nobody says it.
     pub fn given_to(self, mut files: StackFiles) -> Result<StackFiles, InteropError> {
         let stronger = |adapter: Option<Adapter>, alpha: Option<f64>| match (adapter, alpha) {
-            (Some(adapter), Some(alpha)) => Some(adapter.with_alpha(alpha)),
+            (Some(adapter), Some(alpha)) if adapter.config().assumed_rank().is_some() => {
+                Some(adapter.with_alpha(alpha))
+            }
             (adapter, _) => adapter,
         };
         files.llm_adapter = stronger(files.llm_adapter, self.llm);
@@ -285,14 +288,7 @@ impl Source {
 
     /// What was taken for granted because the files do not say it.
     pub fn assumptions(&self) -> Vec<String> {
-        let parts = [Part::Llm, Part::Tower].into_iter();
-        let assumed = parts.filter_map(|part| {
-            let config = self.adapter(part)?.config();
-            let rank = config.assumed_rank()?;
-            let (part, alpha) = (part.words(), config.alpha_of(""));
-            Some(format!("{part}: alpha {alpha}, as XTuner's configurations have with rank {rank}"))
-        });
-        assumed.collect()
+        assumptions(&self.files)
     }
 
     /// The folder with the tower's configuration and preprocessor.
@@ -323,6 +319,18 @@ impl Part {
 }
 
 /// A guessed strength has to belong to the rank that is there.
+/// What is taken for granted because a model's files do not say it.
+pub fn assumptions(files: &StackFiles) -> Vec<String> {
+    let parts = [(Part::Llm, &files.llm_adapter), (Part::Tower, &files.tower_adapter)];
+    let assumed = parts.into_iter().filter_map(|(part, adapter)| {
+        let config = adapter.as_ref()?.config();
+        let rank = config.assumed_rank()?;
+        let (part, alpha) = (part.words(), config.alpha_of(""));
+        Some(format!("{part}: alpha {alpha}, as XTuner's configurations have with rank {rank}"))
+    });
+    assumed.collect()
+}
+
 fn check_strength(files: &StackFiles) -> Result<(), InteropError> {
     let (mut ranks, mut options) = (Vec::new(), Vec::new());
     let rows = [

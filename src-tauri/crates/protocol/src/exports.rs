@@ -35,7 +35,7 @@ request! {
         pub source: ExportSource,
         /// As what.
         pub format: ExportFormat,
-        /// A new folder; one in the run's `export/` or the library's `exports/` if absent.
+        /// A new folder; one in the library's `exports/` if absent.
         pub folder: Option<String>,
         /// The type of its numbers, one of the card's; the format's own if absent.
         pub dtype: Option<String>,

@@ -75,16 +75,29 @@ pub(super) struct Likeness {
     place: DeviceChoice,
 }
 
+/// How many times the limit rounding may move the scores of an untrained model.
+const AT_MOST: f32 = 10.0;
+
 impl Likeness {
     /// Whether scores are no further apart than rounding moves those of a trained model.
     pub(super) fn holds(&self) -> bool {
         self.most <= self.limit
     }
 
+    /// Whether scores are no further apart than rounding could move any. What is not a number is not.
+    pub(super) fn may_be_rounding(&self) -> bool {
+        self.most <= AT_MOST * self.limit
+    }
+
     pub(super) fn fault(&self, folder: &Path) -> AppError {
         let Self { most, limit, .. } = self;
-        let what =
-            format!("its scores differ from the source's by {most:.1e} of the largest, at most {limit:.0e}");
+        let what = if most.is_nan() {
+            "its scores are no numbers; with another --dtype they may be".to_owned()
+        } else if most.is_infinite() {
+            "it reads the same question as other tokens than its source".to_owned()
+        } else {
+            format!("its scores differ from the source's by {most:.1e} of the largest, at most {limit:.0e}")
+        };
         InteropError::Different { file: folder.to_owned(), what }.into()
     }
 }
@@ -107,15 +120,19 @@ pub(super) fn compare(
     source: &Source,
     again: &Source,
     dtype: StoredDtype,
-    choice: DeviceChoice,
+    device: &OpenDevice,
 ) -> Result<Likeness, AppError> {
-    // In 32 bits weights of 16 take twice their bytes; the rest is for scores over the vocabulary.
-    let room = 2 * source.files.bytes().max(again.files.bytes()) + (2 << 30);
-    let place = place(choice, room)?;
+    // Whatever was computed there before leaves its pages with the allocator.
+    device.device.memory_cleanup();
+    // Adapters are a part of the model; the rest is for scores over the vocabulary.
+    let room = source.bytes(4).max(again.bytes(4)) * 5 / 4 + (2 << 30);
+    let place = place(device, room)?;
     let before = read(source, &source.template, &place, None)?;
+    place.device.memory_cleanup();
     let answers: Vec<&[i64]> =
         before.iter().map(|reading| &reading.ids[reading.ids.len() - reading.answer..]).collect();
     let after = read(again, &source.template, &place, Some(&answers))?;
+    place.device.memory_cleanup();
     let pairs = || before.iter().zip(&after);
     Ok(Likeness {
         equal: pairs().filter(|(before, after)| before.written() == after.written()).count(),
@@ -130,12 +147,10 @@ pub(super) fn compare(
     })
 }
 
-/// The device that was asked for, unless it is known to have less room than this, or not known to have it and only
-/// chosen for want of a better one.
-fn place(choice: DeviceChoice, room: u64) -> Result<OpenDevice, AppError> {
-    let open = open_device(choice)?;
-    let fits = open.free_memory().map_or(choice != DeviceChoice::Auto, |free| room <= free);
-    Ok(if fits { open } else { open_device(DeviceChoice::Cpu)? })
+/// The device, if it is known to have this room; else the CPU.
+fn place(device: &OpenDevice, room: u64) -> Result<OpenDevice, AppError> {
+    let fits = device.free_memory().is_some_and(|free| room <= free);
+    Ok(if fits { device.clone() } else { open_device(DeviceChoice::Cpu)? })
 }
 
 /// Reads all questions with the answers given, or with the model's own greedy ones.
@@ -219,6 +234,17 @@ mod tests {
         assert_eq!(old.written(), [1, 0]);
         let other = reading(&[5, 1, 0], 2, 3, &[0.0, 3.0, 8.0, 9.0, 1.0, 0.0, 0.0, 4.0, 0.0]);
         assert_eq!(other.written(), [2, 0], "a token behind the old vocabulary counts");
+    }
+
+    #[test]
+    fn only_a_small_difference_may_be_rounding() {
+        let rows = [(0.0, true, true), (0.02, true, true), (0.1, false, true), (0.3, false, false)];
+        for (most, holds, rounding) in
+            [(f32::NAN, false, false), (f32::INFINITY, false, false)].into_iter().chain(rows)
+        {
+            let likeness = Likeness { equal: 0, all: 3, most, limit: 0.02, place: DeviceChoice::Cpu };
+            assert_eq!((likeness.holds(), likeness.may_be_rounding()), (holds, rounding), "{most}");
+        }
     }
 
     #[test]

@@ -27,7 +27,9 @@ fn code(error: &AppError) -> ErrorCode {
         | AppError::NoRecipe { .. }
         | AppError::NoModel { .. }
         | AppError::NoPictures { .. }
-        | AppError::Interop(InteropError::Unknown { .. }) => ErrorCode::BadRequest,
+        | AppError::Interop(InteropError::Unknown { .. } | InteropError::Dtype { .. }) => {
+            ErrorCode::BadRequest
+        }
         AppError::NoModelFolder { .. } | AppError::NotARun { .. } => ErrorCode::NotFound,
         AppError::FolderTaken { .. } | AppError::Interop(InteropError::Taken { .. }) => {
             ErrorCode::AlreadyExists
@@ -39,7 +41,9 @@ fn code(error: &AppError) -> ErrorCode {
         AppError::Chat(ChatError::NoEye) | AppError::Interop(InteropError::NoEye { .. }) => ErrorCode::NoEyes,
         AppError::Chat(ChatError::ContextFull { .. }) => ErrorCode::ContextFull,
         AppError::Chat(ChatError::Setting { .. }) | AppError::Conversation(_) => ErrorCode::BadRequest,
-        AppError::Interop(InteropError::Unsupported { .. }) => ErrorCode::Unsupported,
+        AppError::Interop(InteropError::Unsupported { .. } | InteropError::Strength { .. }) => {
+            ErrorCode::Unsupported
+        }
         AppError::Interop(InteropError::NoRoom { .. }) => ErrorCode::DiskFull,
         AppError::Run(error) => run(error),
         AppError::Weights(WeightsError::NoMemory { .. })

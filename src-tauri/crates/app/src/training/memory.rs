@@ -2,8 +2,8 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::Duration,
@@ -11,44 +11,47 @@ use std::{
 
 use eyewright_ops::DeviceChoice;
 
-use crate::card::{card_of, card_use};
+use crate::card::{card_of, card_use, own_memory};
+use crate::studio::lock;
 
 /// Watches until it is dropped.
 pub(crate) struct PeakMemory {
-    most: Arc<AtomicU64>,
+    most: Arc<Mutex<u64>>,
     over: Arc<AtomicBool>,
     card: Option<usize>,
-    before: u64,
 }
 
 /// Between two looks at the card.
 const EVERY: Duration = Duration::from_millis(500);
 
 impl PeakMemory {
-    /// Starts to watch. What a card held before is not counted; of the machine, what the process still holds is.
+    /// Starts to watch. Other programs' memory is not counted; what this process still holds is.
     pub(crate) fn start(device: DeviceChoice) -> Self {
-        let card = card_of(device);
-        let (most, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let before = card.and_then(card_memory).unwrap_or(0);
-        if card.is_none() {
-            forget_process_peak();
+        let peak = Self { most: Arc::default(), over: Arc::default(), card: card_of(device) };
+        match peak.card {
+            Some(card) => {
+                // Before the process opens the card: what is there then is not ours.
+                others(card);
+                let (most, over) = (Arc::clone(&peak.most), Arc::clone(&peak.over));
+                thread::spawn(move || {
+                    while !over.load(Ordering::Relaxed) {
+                        look(&most, card);
+                        thread::sleep(EVERY);
+                    }
+                });
+            }
+            None => forget_process_peak(),
         }
-        if let Some(card) = card {
-            let (most, over) = (Arc::clone(&most), Arc::clone(&over));
-            thread::spawn(move || {
-                while !over.load(Ordering::Relaxed) {
-                    most.fetch_max(card_memory(card).unwrap_or(0), Ordering::Relaxed);
-                    thread::sleep(EVERY);
-                }
-            });
-        }
-        Self { most, over, card, before }
+        peak
     }
 
     /// Forgets the most so far: it begins anew at what is held now.
     pub(crate) fn restart(&self) {
         match self.card {
-            Some(card) => self.most.store(card_memory(card).unwrap_or(0), Ordering::Relaxed),
+            Some(card) => {
+                let mut most = lock(&self.most);
+                *most = held(card);
+            }
             None => forget_process_peak(),
         }
     }
@@ -56,10 +59,7 @@ impl PeakMemory {
     /// The most so far, in bytes; 0 where the system does not say.
     pub(crate) fn bytes(&self) -> u64 {
         match self.card {
-            Some(card) => {
-                let now = card_memory(card).unwrap_or(0);
-                self.most.fetch_max(now, Ordering::Relaxed).max(now).saturating_sub(self.before)
-            }
+            Some(card) => look(&self.most, card),
             None => process_peak(),
         }
     }
@@ -71,8 +71,32 @@ impl Drop for PeakMemory {
     }
 }
 
-fn card_memory(card: usize) -> Option<u64> {
-    card_use(card).map(|card| card.memory)
+/// Asks under the lock: an answer from before a restart must not come after it.
+fn look(most: &Mutex<u64>, card: usize) -> u64 {
+    let mut most = lock(most);
+    *most = held(card).max(*most);
+    *most
+}
+
+/// What this process holds of a card: by the driver's list of processes, or all that came since the process first asked.
+fn held(card: usize) -> u64 {
+    own_memory(card).unwrap_or_else(|| card_memory(card).saturating_sub(others(card)))
+}
+
+/// Looks what other programs hold of a device's card, as long as nothing of it is ours.
+pub(crate) fn note_others(device: DeviceChoice) {
+    card_of(device).map(others);
+}
+
+/// Bytes on a card when this process first asked. In a container nobody can tell later whose they are.
+fn others(card: usize) -> u64 {
+    static FIRST: OnceLock<(usize, u64)> = OnceLock::new();
+    let (known, bytes) = *FIRST.get_or_init(|| (card, card_memory(card)));
+    if known == card { bytes } else { 0 }
+}
+
+fn card_memory(card: usize) -> u64 {
+    card_use(card).map_or(0, |card| card.memory)
 }
 
 /// Lets the peak begin at what is held now, where the system can (Linux). Elsewhere an earlier peak counts.

@@ -24,7 +24,7 @@ pub use eyewright_train::run::{
     LearningRates, Metrics, Outcome, Phase, RunControl, RunEvent, RunSummary, Sample, Start, WarningKind,
 };
 pub use folders::{default_run_folder, find_model_folder};
-pub(crate) use memory::PeakMemory;
+pub(crate) use memory::{PeakMemory, note_others};
 pub use resolve::{PlanRequest, ResolvedPlan, plan_of_run, resolve_plan};
 pub use run::{TrainRequest, train};
 pub use write_part::{TrainedPart, write_part};

@@ -83,6 +83,8 @@ fn train_in(
         directory.rewrite_plan(plan)?;
     }
     let device = open_device(*device)?;
+    // What a model that was here before held goes back to the card.
+    device.device.memory_cleanup();
     let dtype = dtype_of(plan, &device)?;
     let identity = Identity {
         step: 0,

@@ -114,6 +114,19 @@ pub(crate) enum Task {
     Abort,
 }
 
+impl Task {
+    /// The name of the device it computes on.
+    pub(crate) fn device(&self) -> Option<&str> {
+        match self {
+            Self::Load(model) => Some(&model.device),
+            Self::Answer(answer) => Some(&answer.model.device),
+            Self::Train(run) | Self::Estimate(run) => Some(&run.device),
+            Self::Export(export) => Some(&export.model.device),
+            Self::Unload | Self::Abort => None,
+        }
+    }
+}
+
 /// What happens to a task; the last one of each ends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum TaskEvent {

@@ -60,6 +60,9 @@ fn open(request: &ModelRequest) -> anyhow::Result<OpenModel> {
         eprintln!("{} on {} ({})", open.device.choice, open.device.name, open.device.reason);
         eprintln!("template {template}: {}", open.template_reason);
     }
+    for line in &open.assumed {
+        eprintln!("assumed, because the .pth does not say it: {line}");
+    }
     Ok(open)
 }
 

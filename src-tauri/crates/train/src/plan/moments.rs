@@ -71,6 +71,8 @@ pub(super) struct Transient {
     /// Whether that record is of inputs alone, so that a block is computed a second time.
     checkpointed: bool,
     logits: f64,
+    /// The head's weights in the type that computes, where it is trained in full.
+    head_copy: f64,
     head_gradients: f64,
     /// Of language model, tower and projector.
     gradients: [f64; 3],
@@ -143,6 +145,7 @@ impl Transient {
             llm_kept,
             checkpointed,
             logits: all_logits.min(by.logits_at_a_time) * by.logit_bytes,
+            head_copy: copies(&tune.llm, &[head], width),
             head_gradients: GRADIENT * head_trained as f64,
             gradients: trained.map(|trained| GRADIENT * trained as f64),
             accumulated: plan.train.accumulation > 1,
@@ -161,7 +164,7 @@ impl Transient {
             Moment::See => of_tower += self.tower_working,
             Moment::Read => of_llm = self.llm_record + self.llm_working,
             Moment::Loss => {
-                (of_llm, logits) = (self.llm_record, self.logits);
+                (of_llm, logits) = (self.llm_record + self.head_copy, self.logits);
                 gradients[0] += self.head_gradients;
             }
             Moment::Top | Moment::Bottom | Moment::Eye | Moment::Update if !self.backward => {}
@@ -199,12 +202,26 @@ impl Transient {
     }
 }
 
-/// Weights of one block that is trained in full, cast from their f32 masters for as long as its record is there.
+/// Weights that are trained in full, cast from their f32 masters for as long as a block's record is there.
 fn copies(tune: &Tune, linears: &[Linear], width: f64) -> f64 {
     match tune {
         Tune::Full if width < MASTER => {
             width * linears.iter().map(|linear| linear.weights() as f64).sum::<f64>()
         }
         _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masters_are_cast_where_something_else_computes() {
+        let linears =
+            [Linear { name: "w1", input: 3, output: 5 }, Linear { name: "w2", input: 5, output: 7 }];
+        assert_eq!(copies(&Tune::Full, &linears, 2.0), 100.0);
+        assert_eq!(copies(&Tune::Full, &linears, 4.0), 0.0);
+        assert_eq!(copies(&Tune::Frozen, &linears, 2.0), 0.0);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use eyewright_interop::InteropError;
-use eyewright_ops::DeviceChoice;
+use eyewright_ops::{DeviceChoice, DeviceError};
 use eyewright_protocol::{ErrorBody, ErrorCode, ExportCheck, ExportReport, ExportedFile, RunEstimate};
 use eyewright_train::plan::RunPlan;
 use eyewright_train::run::{Phase, RunControl, RunEvent, RunSummary, Start};
@@ -13,7 +13,7 @@ use super::{Buttons, Order, Voice, chat};
 use crate::AppError;
 use crate::export::{Alphas, ExportRequest, ExportSettings, export};
 use crate::studio::{Reply, body};
-use crate::training::{PeakMemory, TrainRequest, train};
+use crate::training::{PeakMemory, TrainRequest, note_others, train};
 use crate::worker::messages::{ExportTask, RunButton, Task, TaskEvent, TrainTask, format_name};
 
 /// Steps of a dry run; the first ones also pay for compiling and warming up.
@@ -22,6 +22,9 @@ const DRY_STEPS: u64 = 3;
 /// Does one task, and for a model those that follow on it. Gives back an order it could not serve.
 pub(super) fn perform(order: Order, todo: &mpsc::Receiver<Order>, voice: &Voice) -> Option<Order> {
     let id = order.id;
+    if let Some(Ok(device)) = order.task.device().map(str::parse) {
+        note_others(device);
+    }
     let done = match &order.task {
         Task::Load(_) | Task::Answer(_) => return chat::serve(order, todo, voice),
         // Whatever was loaded was let go of before this was reached.
@@ -42,12 +45,16 @@ pub(super) fn perform(order: Order, todo: &mpsc::Receiver<Order>, voice: &Voice)
     None
 }
 
+/// The device of a task.
+fn chosen(name: &str) -> Reply<DeviceChoice> {
+    name.parse().map_err(|error: DeviceError| body(&error.into()))
+}
+
 /// Trains the run in a folder. Buttons are looked at whenever the run says something, which it does at every step.
 fn run(task: &TrainTask, buttons: &Buttons, tell: &mut dyn FnMut(&RunEvent)) -> Reply<RunSummary> {
     let fault = |error: AppError| body(&error);
     let plan = RunPlan::read(&task.folder.join("plan.toml")).map_err(|error| fault(error.into()))?;
-    let device: DeviceChoice =
-        task.device.parse().map_err(|error: eyewright_ops::DeviceError| fault(error.into()))?;
+    let device = chosen(&task.device)?;
     let start = if task.resume { Start::Resume } else { Start::Fresh };
     let request = TrainRequest { plan, folder: task.folder.clone(), start, device };
     let control = RunControl::default();
@@ -87,7 +94,7 @@ fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
         settings,
         alphas: Alphas::default(),
         verify: true,
-        device: task.model.device.parse().unwrap_or_default(),
+        device: chosen(&task.model.device)?,
     };
     let (mut phase, mut done, mut told) = ("", 0, Instant::now());
     let mut progress = |now: &'static str, bytes: u64| {
@@ -119,7 +126,8 @@ fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
 
 /// A few real steps, then nothing is kept.
 fn estimate(task: &TrainTask, order: &Order, voice: &Voice) -> Reply<TaskEvent> {
-    let peak = PeakMemory::start(task.device.parse().unwrap_or_default());
+    let device = chosen(&task.device)?;
+    let peak = PeakMemory::start(device);
     let mut last = None;
     let mut made = 0;
     let mut tell = |event: &RunEvent| match event {
