@@ -117,10 +117,16 @@ function take(event: Event): void {
       break;
     case "train":
       if (event.event.kind === "summary") replaceRun(event.event.summary);
+      if (event.event.kind === "progress") advance(event.run, event.event.progress.step);
       break;
     default:
   }
   for (const listener of listeners) listener(event);
+}
+
+function advance(id: RunSummary["id"], step: number): void {
+  const run = live.runs?.find((one) => one.id === id);
+  if (run) run.step = step;
 }
 
 function replaceRun(summary: RunSummary): void {

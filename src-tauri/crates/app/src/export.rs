@@ -16,6 +16,7 @@ use eyewright_model::{
     stack::{StackError, StackPaths, TrainedModel},
 };
 use eyewright_ops::{DeviceChoice, OpenDevice, open_device};
+use eyewright_train::plan::RunPlan;
 use serde::Serialize;
 
 pub use eyewright_interop::{
@@ -87,7 +88,7 @@ pub fn export(
             checks.push((name, format!("all {count} tensors are equal")));
         }
         let found = compare_answers(&source, request, staging.folder(), &device, progress)?;
-        checks.push(("answers".to_owned(), found));
+        checks.extend(found.map(|found| ("answers".to_owned(), found)));
     }
     let folder = staging.target().to_string_lossy().into_owned();
     let files = staging.files()?;
@@ -110,18 +111,17 @@ pub fn export(
     })
 }
 
-/// Asks the source and the export, and says how their answers compare.
+/// Asks the source and the export, and says how their answers compare; nothing for forms that Eyewright does not compute
+/// with.
 fn compare_answers(
     source: &Source,
     request: &ExportRequest,
     folder: &Path,
     device: &OpenDevice,
     progress: &mut dyn FnMut(&'static str, u64),
-) -> Result<String, AppError> {
+) -> Result<Option<String>, AppError> {
     progress("asking", 0);
-    let Some(again) = opened_again(source, request, folder)? else {
-        return Ok("not asked: Eyewright does not compute with this form".to_owned());
-    };
+    let Some(again) = opened_again(source, request, folder)? else { return Ok(None) };
     let written = request.settings.dtype.unwrap_or_else(|| match request.format {
         // What is merged is in the language model's type; what stands beside it is not rounded at all.
         Format::LlavaHf => again.dtype(Part::Llm, "model.norm.weight"),
@@ -130,27 +130,25 @@ fn compare_answers(
     });
     let likeness = answers::compare(source, &again, written, device)?;
     if likeness.holds() {
-        return Ok(likeness.to_string());
+        return Ok(Some(likeness.to_string()));
     }
     if written == StoredDtype::F32 || !likeness.may_be_rounding() {
         return Err(likeness.fault(folder));
     }
     drop(again);
-    match in_32_bits(source, request, device, progress) {
+    Ok(Some(match in_32_bits(source, request, device, progress) {
         Ok(exact) if exact.holds() => {
             let far = exact.most;
-            Ok(format!(
-                "{likeness}: that is rounding to {written}; written in 32 bits they differ by {far:.1e}"
-            ))
+            format!("{likeness}: that is rounding to {written}; written in 32 bits they differ by {far:.1e}")
         }
-        Ok(exact) => Err(exact.fault(folder)),
+        Ok(exact) => return Err(exact.fault(folder)),
         // What was written stays: its numbers have been compared one by one.
-        Err(AppError::Interop(InteropError::NoRoom { .. })) => Ok(format!(
+        Err(AppError::Interop(InteropError::NoRoom { .. })) => format!(
             "{likeness}: more than usual for {written}; there was no room on the disk for a copy in 32 bits, which would \
              tell whether that is rounding"
-        )),
-        Err(error) => Err(error),
-    }
+        ),
+        Err(error) => return Err(error),
+    }))
 }
 
 /// Is it a wrong layout or rounding that moves scores? Writes the same form in 32 bits beside it, asks that, and throws it
@@ -242,12 +240,11 @@ fn training(paths: &StackPaths) -> Vec<(String, String)> {
         }
     }
     let plan = checkpoint.parent().and_then(Path::parent).map(|run| run.join("plan.toml"));
-    let plan = plan.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
-    for (key, words) in [("json", "data set"), ("stage", "stage"), ("recipe", "recipe"), ("preset", "preset")]
-    {
-        let line = plan.lines().find_map(|line| line.split_once('=').filter(|(name, _)| name.trim() == key));
-        rows.extend(line.map(|(_, value)| (words.to_owned(), value.trim().trim_matches('"').to_owned())));
-    }
+    let Some(plan) = plan.and_then(|file| RunPlan::read(&file).ok()) else { return rows };
+    let data = plan.data.json.to_string_lossy();
+    let told = [("data set", &*data), ("recipe", plan.recipe()), ("preset", plan.preset())];
+    let told = told.into_iter().filter(|(_, value)| !value.is_empty());
+    rows.extend(told.map(|(words, value)| (words.to_owned(), value.to_owned())));
     rows
 }
 
@@ -291,5 +288,32 @@ mod tests {
         export(&request, &mut |_, _| {}).unwrap();
         let error = compare_answers(&source, &request, &folder, &device, &mut |_, _| {}).unwrap_err();
         assert!(error.to_string().contains("its scores differ from the source's"), "{error}");
+    }
+
+    #[test]
+    fn a_model_that_was_taught_on_squares_cut_out_is_asked_so_in_every_form() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/golden/models/llava_xtuner");
+        let home = tempfile::tempdir().unwrap();
+        let request = ExportRequest {
+            paths: StackPaths {
+                model: golden.join("llm"),
+                visual_encoder: Some(golden.join("clip")),
+                llava: Some(golden.join("llava")),
+                visual_select_layer: None,
+            },
+            format: Format::Xtuner,
+            folder: home.path().join("folder"),
+            settings: ExportSettings::default(),
+            alphas: Alphas::default(),
+            verify: true,
+            device: DeviceChoice::Cpu,
+        };
+        export(&request, &mut |_, _| {}).unwrap();
+        // XTuner's folders do not say how pictures become squares; read by themselves they are padded.
+        let mut source = Source::open(&request.paths, request.alphas).unwrap();
+        source.pads = false;
+        let device = open_device(DeviceChoice::Cpu).unwrap();
+        let said = compare_answers(&source, &request, &request.folder, &device, &mut |_, _| {}).unwrap();
+        assert!(said.unwrap().starts_with("3 of 3 answers are equal"));
     }
 }

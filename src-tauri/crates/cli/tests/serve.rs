@@ -390,6 +390,7 @@ fn five_hundred_mixed_requests_leave_the_api_alive() {
             200,
         ),
         (good(json!({ "stream": true, "stream_options": { "include_usage": true } })), 200),
+        (good(json!({ "model": "default" })), 200),
         (good(json!({ "model": "no-such-model" })), 404),
         (good(json!({ "temperature": 9 })), 400),
         (good(json!({ "max_tokens": -1 })), 400),
@@ -501,6 +502,10 @@ fn a_model_leaves_in_another_form_and_is_read_back() {
     for format in ["llava_hf", "llava", "eyewright"] {
         assert_eq!(of(format)["available"], json!(true), "{cards}");
     }
+    assert_eq!(of("gguf")["dtypes"], json!(["f32", "f16", "bf16", "q8_0", "q4_0", "q4_k_m"]));
+    assert!(of("llava_hf")["bytes"].as_u64().unwrap() > 0 && of("xtuner")["bytes"].is_null(), "{cards}");
+    let strange = json!({ "source": source, "format": "peft", "dtype": "q8_0" });
+    assert_eq!(served.call("start_export", &strange).json()["code"], "bad_request");
     let job = served.ask("start_export", json!({ "source": source, "format": "llava_hf" }));
     let started = Instant::now();
     let done = loop {

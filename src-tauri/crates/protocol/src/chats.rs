@@ -161,7 +161,7 @@ request! {
 }
 
 impl Default for SamplingSettings {
-    /// XTuner's chat defaults.
+    /// XTuner's chat defaults, but for its fixed seed: an answer asked for again shall be another one.
     fn default() -> Self {
         Self {
             temperature: 0.1,
@@ -169,7 +169,7 @@ impl Default for SamplingSettings {
             top_p: 0.75,
             min_p: 0.0,
             repetition_penalty: 1.0,
-            seed: Some(0),
+            seed: None,
             max_new_tokens: 2048,
             stop: Vec::new(),
         }

@@ -96,7 +96,9 @@ export class ChatStore {
     const old = new Map(this.chat.messages.map((message) => [message.id, message]));
     this.chat.messages = [...this.chat.messages.filter((message) => !known.has(message.id)), ...coming.map((message) => old.get(message.id) ?? message)];
     this.chat.current = sent.answers[0]?.id ?? this.chat.current;
-    this.chat.job = sent.job;
+    // All may be over before the reply is there; the job is then too.
+    const open = sent.answers.some((answer) => (old.get(answer.id) ?? answer).finish === null);
+    this.chat.job = open ? sent.job : null;
   }
 
   async regenerate(answer: Message): Promise<void> {
@@ -133,17 +135,18 @@ export class ChatStore {
     if (job !== null && job !== undefined) await attempt(() => call("cancel_job", { job }));
   }
 
-  /** Changes the open chat, or what the next one will be made with. */
-  async change(what: Partial<Fresh>): Promise<void> {
+  /** Changes the open chat, or what the next one will be made with. Says whether that was accepted. */
+  async change(what: Partial<Fresh>): Promise<boolean> {
     const { chat } = this;
     if (!chat) {
       this.fresh = { ...this.fresh, ...what };
-      return;
+      return true;
     }
     const one_answer = "second" in what && what.second === null ? true : null;
     const changed = await attempt(() => call("change_chat", { chat: chat.id, ...what, one_answer }));
     // A reply must not undo text that arrived meanwhile.
     if (changed && this.chat?.id === chat.id) this.chat = { ...changed, messages: this.chat.messages, current: this.chat.current, job: this.chat.job };
+    return changed !== undefined;
   }
 
   /** Shows the text that came since the last frame. */

@@ -19,3 +19,10 @@ it.each([
 ])("%s from `%s` began from %s", (llm, pretrained, expected) => {
   expect(baseOf(plan(llm, pretrained), models)?.id).toBe(expected);
 });
+
+it("finds folders that a plan names by their end, and repositories by their last name", () => {
+  const bundled = model("bundled", "/usr/models/demo/llm", "/usr/models/demo/tower", "/usr/models/demo/pretrained");
+  const said = [row("model.llm", "demo/llm"), row("model.tower", "demo/tower"), row("model.pretrained", "demo/pretrained")];
+  expect(baseOf(said, [models[1]!, bundled])?.id).toBe("bundled");
+  expect(baseOf([row("model.llm", "org/chat-2b")], [model("hub", "C:\\lib\\chat-2b", null, null)])?.id).toBe("hub");
+});

@@ -49,10 +49,10 @@ export const exporting = {
   },
   abouts: {
     xtuner: "Folders `projector/`, `llm_adapter/` and `visual_encoder_adapter/` as XTuner's own conversion writes them.",
-    peft: "Adapters that `peft` loads on the base model, with the projector beside them.",
+    peft: "Adapters alone, as `peft` loads them on the base models. The projector is not among them.",
     llava_hf: "One folder that `transformers` opens as LlavaForConditionalGeneration.",
-    llava: "`mm_projector.bin` and adapters as LLaVA's own repository reads them.",
+    llava: "One merged folder as LLaVA's own repository opens it.",
     gguf: "For llama.cpp and what is built on it: the language model and the eyes in two files.",
-    eyewright: "One folder with everything in it, to go on with Eyewright on another machine.",
+    eyewright: "What was trained, to go on with Eyewright on another machine that has the base models too.",
   },
 };

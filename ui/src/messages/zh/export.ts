@@ -51,10 +51,10 @@ export const exporting: Messages["exporting"] = {
   },
   abouts: {
     xtuner: "与 XTuner 自带转换相同的 `projector/`、`llm_adapter/` 和 `visual_encoder_adapter/` 文件夹。",
-    peft: "可由 `peft` 加载到基础模型上的适配器，附带投影器。",
+    peft: "仅适配器，可由 `peft` 加载到基础模型上，不含投影器。",
     llava_hf: "`transformers` 以 LlavaForConditionalGeneration 打开的单个文件夹。",
-    llava: "LLaVA 官方仓库所读的 `mm_projector.bin` 和适配器。",
+    llava: "合并后的单个文件夹，可由 LLaVA 官方仓库打开。",
     gguf: "用于 llama.cpp 及其衍生程序：语言模型和视觉部分各一个文件。",
-    eyewright: "包含全部内容的单个文件夹，可在另一台机器上用 Eyewright 继续。",
+    eyewright: "训练所得的部分，可在另一台有基础模型的机器上用 Eyewright 继续。",
   },
 };

@@ -10,7 +10,6 @@ use burn::tensor::DType;
 use eyewright_data::{
     conversation::{BosMode, Piece, Turn, render_prompt},
     image::{Picture, SquareMode},
-    template::ChatTemplate,
     tokenizer::Tokenizer,
 };
 use eyewright_infer::{CancelToken, ChatModel, ChatSession, GenerationConfig, SamplingConfig};
@@ -127,11 +126,11 @@ pub(super) fn compare(
     // Adapters are a part of the model; the rest is for scores over the vocabulary.
     let room = source.bytes(4).max(again.bytes(4)) * 5 / 4 + (2 << 30);
     let place = place(device, room)?;
-    let before = read(source, &source.template, &place, None)?;
+    let before = read(source, source, &place, None)?;
     place.device.memory_cleanup();
     let answers: Vec<&[i64]> =
         before.iter().map(|reading| &reading.ids[reading.ids.len() - reading.answer..]).collect();
-    let after = read(again, &source.template, &place, Some(&answers))?;
+    let after = read(again, source, &place, Some(&answers))?;
     place.device.memory_cleanup();
     let pairs = || before.iter().zip(&after);
     Ok(Likeness {
@@ -153,10 +152,11 @@ fn place(device: &OpenDevice, room: u64) -> Result<OpenDevice, AppError> {
     Ok(if fits { device.clone() } else { open_device(DeviceChoice::Cpu)? })
 }
 
-/// Reads all questions with the answers given, or with the model's own greedy ones.
+/// Reads all questions with the answers given, or with the model's own greedy ones. They are put as to the model that
+/// `like` is: not every form says in which template and which square.
 fn read(
     source: &Source,
-    template: &ChatTemplate,
+    like: &Source,
     place: &OpenDevice,
     answers: Option<&[&[i64]]>,
 ) -> Result<Vec<Reading>, AppError> {
@@ -168,9 +168,9 @@ fn read(
     let model = ChatModel {
         llava: files.load(&place.device, DType::F32, &mut |_| {})?,
         tokenizer: Tokenizer::open(&source.paths.model)?,
-        template: template.clone(),
+        template: like.template.clone(),
         processor,
-        square: if source.pads { SquareMode::Pad } else { SquareMode::CentreCrop },
+        square: if like.pads { SquareMode::Pad } else { SquareMode::CentreCrop },
         bos: BosMode::Always,
         device: place.device.clone(),
         dtype: DType::F32,

@@ -71,7 +71,7 @@ pub struct ApiTurn {
 /// A conversation to be continued.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiQuestion {
-    /// The model's id; empty for the usual one.
+    /// The model's id; empty or `default` for the usual one.
     pub model: String,
     /// Instructions.
     pub system: String,
@@ -128,7 +128,8 @@ impl ApiDoor {
         here.device_is_free()?;
         crate::library::check_sampling(&question.sampling)?;
         let choice = match question.model.as_str() {
-            "" => here.usual_choice()?,
+            // What programs send that ask for no model in particular, our own examples among them.
+            "" | "default" => here.usual_choice()?,
             id => {
                 let model = ModelId::try_from(id.to_owned());
                 let model = model.map_err(|error| ErrorBody::new(ErrorCode::NotFound, error))?;

@@ -1,27 +1,31 @@
 //! Exports: which formats a source can become, and the job that writes one and reads it back.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use eyewright_interop::InteropError;
+use eyewright_interop::{InteropError, source::Source};
 use eyewright_protocol::{
     CheckpointRef, ErrorBody, ErrorCode, ExportCard, ExportFormat, ExportSource, JobInfo, JobKind,
     JobOutcome, ListExportFormats, StartExport,
 };
 
 use super::bad_request;
-use crate::export::{ExportSettings, Format};
-use crate::library::{folder_bytes, free_name};
+use crate::export::{Alphas, ExportSettings, Format};
+use crate::library::free_name;
 use crate::studio::{Inner, Reply};
 use crate::worker::{ExportTask, ModelTask, Task, TaskEvent};
 
 /// All formats: name and who reads it.
 const FORMATS: &[(ExportFormat, &str, &str)] = &[
     (ExportFormat::Xtuner, "XTuner", "Projector and adapters as `xtuner convert pth_to_hf` writes them."),
-    (ExportFormat::Peft, "PEFT", "Adapters for Hugging Face's peft, with the projector."),
+    (ExportFormat::Peft, "PEFT", "Adapters for Hugging Face's peft."),
     (ExportFormat::LlavaHf, "llava-hf", "One merged folder for transformers, vLLM and others."),
-    (ExportFormat::Llava, "LLaVA", "The layout of LLaVA's own repository."),
+    (ExportFormat::Llava, "LLaVA", "Merged, in the layout of LLaVA's own repository."),
     (ExportFormat::Gguf, "GGUF", "Language model and mmproj for llama.cpp, Ollama and LM Studio."),
-    (ExportFormat::Eyewright, "Eyewright", "A checkpoint of Eyewright's own, for another machine."),
+    (
+        ExportFormat::Eyewright,
+        "Eyewright",
+        "A checkpoint of Eyewright's own, for another machine with the same base models.",
+    ),
 ];
 
 /// A format as the writing side knows it.
@@ -69,10 +73,12 @@ impl Inner {
             Err(error) => Some(error.to_string()),
             Ok(_) => (!eyes()).then(|| "the model has no eyes".to_owned()),
         };
-        // What is merged is about as large as the language model; adapters alone are whatever their ranks make them.
-        let merged = folder_bytes(Path::new(&task.paths.model));
+        // What is merged has the size of the whole model; adapters alone are whatever their ranks make them.
+        let source = Source::open(&paths, Alphas::default()).ok();
         let bytes = |format| match format {
-            ExportFormat::LlavaHf | ExportFormat::Llava | ExportFormat::Gguf => Some(merged),
+            ExportFormat::LlavaHf | ExportFormat::Llava | ExportFormat::Gguf => {
+                Some(form(format).ok()?.bytes(source.as_ref()?, &ExportSettings::default()))
+            }
             ExportFormat::Xtuner | ExportFormat::Peft | ExportFormat::Eyewright => None,
         };
         Ok(FORMATS

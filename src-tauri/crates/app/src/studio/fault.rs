@@ -34,10 +34,18 @@ fn code(error: &AppError) -> ErrorCode {
         AppError::FolderTaken { .. } | AppError::Interop(InteropError::Taken { .. }) => {
             ErrorCode::AlreadyExists
         }
-        AppError::Stack(StackError::NotFound { .. } | StackError::NoPart { .. }) => ErrorCode::NotFound,
-        AppError::Stack(StackError::Load(_) | StackError::Adapter(_)) | AppError::PictureSide { .. } => {
-            ErrorCode::DoesNotFit
-        }
+        AppError::Stack(
+            StackError::NotFound { .. } | StackError::NoPart { .. } | StackError::NoProjector { .. },
+        ) => ErrorCode::NotFound,
+        AppError::Stack(
+            StackError::Load(_)
+            | StackError::Adapter(_)
+            | StackError::TowerWidth { .. }
+            | StackError::TextWidth { .. }
+            | StackError::FeatureLayer { .. }
+            | StackError::ProjectorDepth { .. },
+        )
+        | AppError::PictureSide { .. } => ErrorCode::DoesNotFit,
         AppError::Chat(ChatError::NoEye) | AppError::Interop(InteropError::NoEye { .. }) => ErrorCode::NoEyes,
         AppError::Chat(ChatError::ContextFull { .. }) => ErrorCode::ContextFull,
         AppError::Chat(ChatError::Setting { .. }) | AppError::Conversation(_) => ErrorCode::BadRequest,

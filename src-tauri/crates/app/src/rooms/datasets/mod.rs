@@ -170,6 +170,10 @@ impl Inner {
         if request.files && !ours {
             return Err(files_elsewhere(&entry.name));
         }
+        if request.files && self.reads_from(&folder) {
+            return Err(ErrorBody::new(ErrorCode::Busy, format!("a run trains on `{}`", entry.name))
+                .hint("Stop it first, or take the data set off the list alone."));
+        }
         let mut list = DatasetList::read(&library)?;
         list.datasets.retain(|other| other.id != entry.id);
         list.write(&library)?;

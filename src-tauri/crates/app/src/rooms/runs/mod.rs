@@ -367,6 +367,16 @@ impl Inner {
         Ok(Nothing {})
     }
 
+    /// Whether the run that goes on reads something of this folder.
+    pub(crate) fn reads_from(&self, folder: &Path) -> bool {
+        let current = lock(&self.runs.table).current.as_ref().map(|current| current.run.clone());
+        let Some(run) = current.and_then(|run| self.run_folder(&run).ok()) else { return false };
+        let Ok(plan) = RunPlan::read(&run.join("plan.toml")) else { return false };
+        let parts = [&plan.model.llm, &plan.model.tower].into_iter().map(Path::new);
+        let data = [&plan.data.json, &plan.data.image_folder].into_iter().map(PathBuf::as_path);
+        data.chain(parts).any(|path| path.starts_with(folder))
+    }
+
     pub(crate) fn duplicate_run(&self, request: RunRef) -> Reply<RunDraft> {
         let folder = self.run_folder(&request.run)?;
         let plan =
