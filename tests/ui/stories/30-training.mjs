@@ -16,6 +16,7 @@ const wizard = (page, step) => page.getByRole("navigation", { name: "Steps of th
 async function prepare(page, steps, name) {
   await page.evaluate(() => (location.hash = "#/home"));
   await room(page, "Train");
+  await page.getByRole("button", { name: "Start over" }).click();
   await page.getByLabel("Network").selectOption("tiny");
   await wizard(page, "Data");
   await page.getByRole("group", { name: "From the library: Data set" }).getByRole("button", { name: "shapes", exact: true }).click();
@@ -48,6 +49,10 @@ export const stories = {
 
   async "the preview tells steps, memory and the equal command"({ page }) {
     await prepare(page, STEPS, "first");
+    // Another room does not cost what was filled in.
+    await room(page, "Models");
+    await room(page, "Train");
+    await page.getByText("Ready", { exact: true }).waitFor();
     await page.getByText("Memory forecast").waitFor();
     const command = await page.locator("pre.code").first().textContent();
     assert.match(command, /^eyewright train .*--max-steps 6/s);

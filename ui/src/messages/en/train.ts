@@ -6,6 +6,7 @@ export const train = {
   simple: "Simple",
   advanced: "Advanced",
   mode: "How much to show",
+  startOver: "Start over",
   steps: "Steps of the wizard",
   stage: "Stage",
   models: "Models",

@@ -8,6 +8,7 @@ export const train: Messages["train"] = {
   simple: "简单",
   advanced: "高级",
   mode: "显示多少设置",
+  startOver: "重新填写",
   steps: "向导步骤",
   stage: "阶段",
   models: "模型",
