@@ -32,7 +32,8 @@ export class ChatStore {
   readonly second = $derived<ModelChoice | null>(this.chat ? this.chat.second : this.fresh.second);
   readonly sampling = $derived<SamplingSettings | undefined>(this.chat?.sampling ?? this.fresh.sampling ?? live.settings?.sampling);
   readonly system = $derived<string>(this.chat?.system ?? this.fresh.system ?? live.settings?.system ?? "");
-  readonly answering = $derived(this.sending || (this.chat?.job ?? null) !== null);
+  /** A chat that is read just when its answer ends may still name the job. */
+  readonly answering = $derived(this.sending || ((this.chat?.job ?? null) !== null && this.chat?.messages.some(isOpen) === true));
 
   /** The first model that sees, where nothing was chosen yet. */
   private get fallback(): ModelChoice | null {
@@ -97,8 +98,7 @@ export class ChatStore {
     this.chat.messages = [...this.chat.messages.filter((message) => !known.has(message.id)), ...coming.map((message) => old.get(message.id) ?? message)];
     this.chat.current = sent.answers[0]?.id ?? this.chat.current;
     // All may be over before the reply is there; the job is then too.
-    const open = sent.answers.some((answer) => (old.get(answer.id) ?? answer).finish === null);
-    this.chat.job = open ? sent.job : null;
+    this.chat.job = sent.answers.some((answer) => isOpen(old.get(answer.id) ?? answer)) ? sent.job : null;
   }
 
   async regenerate(answer: Message): Promise<void> {
@@ -198,9 +198,14 @@ export class ChatStore {
   /** When the last answer ended, the chat is read again: the file is the truth. */
   private settle(): void {
     const chat = this.chat;
-    if (!chat || chat.messages.some((message) => message.author === "assistant" && message.finish === null)) return;
+    if (!chat || chat.messages.some(isOpen)) return;
     this.waiting = null;
     chat.job = null;
     void this.reread();
   }
+}
+
+/** Whether an answer is still being written. */
+function isOpen(message: Message): boolean {
+  return message.author === "assistant" && message.finish === null;
 }
