@@ -253,24 +253,29 @@ fn training(paths: &StackPaths) -> Vec<(String, String)> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_copy_in_32_bits_tells_rounding_from_a_wrong_layout_and_is_thrown_away() {
+    /// The tiny model with adapters, in another form.
+    fn request(format: Format, folder: PathBuf, dtype: Option<StoredDtype>) -> ExportRequest {
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/golden/models/llava_xtuner");
-        let home = tempfile::tempdir().unwrap();
-        let mut request = ExportRequest {
+        ExportRequest {
             paths: StackPaths {
                 model: golden.join("llm"),
                 visual_encoder: Some(golden.join("clip")),
                 llava: Some(golden.join("llava")),
                 visual_select_layer: None,
             },
-            format: Format::LlavaHf,
-            folder: home.path().join("rounded"),
-            settings: ExportSettings { dtype: Some(StoredDtype::BF16), ..ExportSettings::default() },
+            format,
+            folder,
+            settings: ExportSettings { dtype, ..ExportSettings::default() },
             alphas: Alphas::default(),
             verify: true,
             device: DeviceChoice::Cpu,
-        };
+        }
+    }
+
+    #[test]
+    fn a_copy_in_32_bits_tells_rounding_from_a_wrong_layout_and_is_thrown_away() {
+        let home = tempfile::tempdir().unwrap();
+        let mut request = request(Format::LlavaHf, home.path().join("rounded"), Some(StoredDtype::BF16));
         let source = Source::open(&request.paths, request.alphas).unwrap();
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let exact = in_32_bits(&source, &request, &device, &mut |_, _| {}).unwrap();
@@ -292,22 +297,8 @@ mod tests {
 
     #[test]
     fn a_model_that_was_taught_on_squares_cut_out_is_asked_so_in_every_form() {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/golden/models/llava_xtuner");
         let home = tempfile::tempdir().unwrap();
-        let request = ExportRequest {
-            paths: StackPaths {
-                model: golden.join("llm"),
-                visual_encoder: Some(golden.join("clip")),
-                llava: Some(golden.join("llava")),
-                visual_select_layer: None,
-            },
-            format: Format::Xtuner,
-            folder: home.path().join("folder"),
-            settings: ExportSettings::default(),
-            alphas: Alphas::default(),
-            verify: true,
-            device: DeviceChoice::Cpu,
-        };
+        let request = request(Format::Xtuner, home.path().join("folder"), None);
         export(&request, &mut |_, _| {}).unwrap();
         // XTuner's folders do not say how pictures become squares; read by themselves they are padded.
         let mut source = Source::open(&request.paths, request.alphas).unwrap();

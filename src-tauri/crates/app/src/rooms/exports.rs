@@ -12,7 +12,7 @@ use super::bad_request;
 use crate::export::{Alphas, ExportSettings, Format};
 use crate::library::free_name;
 use crate::studio::{Inner, Reply};
-use crate::worker::{ExportTask, ModelTask, Task, TaskEvent};
+use crate::worker::{ExportTask, ModelTask, Task, TaskEvent, form};
 
 /// All formats: name and who reads it.
 const FORMATS: &[(ExportFormat, &str, &str)] = &[
@@ -27,11 +27,6 @@ const FORMATS: &[(ExportFormat, &str, &str)] = &[
         "A checkpoint of Eyewright's own, for another machine with the same base models.",
     ),
 ];
-
-/// A format as the writing side knows it.
-fn form(format: ExportFormat) -> Reply<Format> {
-    crate::worker::format_name(format).parse().map_err(refused)
-}
 
 fn refused(error: InteropError) -> ErrorBody {
     bad_request(error.to_string())
@@ -67,19 +62,18 @@ impl Inner {
     pub(crate) fn list_export_formats(&self, request: ListExportFormats) -> Reply<Vec<ExportCard>> {
         let task = self.exported(&request.source)?;
         let paths = crate::worker::stack_paths(&task.paths);
-        let eyes = || crate::open::eyes_of(&paths).ok().flatten().is_some();
         // What keeps one form from being written keeps them all.
-        let reason = match crate::inspect(&paths) {
+        let source = Source::open(&paths, Alphas::default());
+        let reason = match &source {
             Err(error) => Some(error.to_string()),
-            Ok(_) => (!eyes()).then(|| "the model has no eyes".to_owned()),
+            Ok(source) => source.files.eye.is_none().then(|| "the model has no eyes".to_owned()),
         };
         // What is merged has the size of the whole model; adapters alone are whatever their ranks make them.
-        let source = Source::open(&paths, Alphas::default()).ok();
         let bytes = |format| match format {
-            ExportFormat::LlavaHf | ExportFormat::Llava | ExportFormat::Gguf => {
-                Some(form(format).ok()?.bytes(source.as_ref()?, &ExportSettings::default()))
+            Format::LlavaHf | Format::Llava | Format::Gguf => {
+                Some(format.bytes(source.as_ref().ok()?, &ExportSettings::default()))
             }
-            ExportFormat::Xtuner | ExportFormat::Peft | ExportFormat::Eyewright => None,
+            Format::Xtuner | Format::Peft | Format::Eyewright => None,
         };
         Ok(FORMATS
             .iter()
@@ -89,10 +83,8 @@ impl Inner {
                 about: (*about).to_owned(),
                 available: reason.is_none(),
                 reason: reason.clone(),
-                dtypes: form(*format)
-                    .map(|form| form.dtypes().iter().map(|&name| name.to_owned()).collect())
-                    .unwrap_or_default(),
-                bytes: bytes(*format),
+                dtypes: form(*format).dtypes().iter().map(|&name| name.to_owned()).collect(),
+                bytes: bytes(form(*format)),
             })
             .collect())
     }
@@ -102,10 +94,10 @@ impl Inner {
         let settings = ExportSettings::default();
         let dtype = request.dtype.filter(|name| !name.is_empty());
         if let Some(name) = &dtype {
-            settings.with_dtype(form(request.format)?, name).map_err(refused)?;
+            settings.with_dtype(form(request.format), name).map_err(refused)?;
         }
         let model = self.exported(&request.source)?;
-        let word = crate::worker::format_name(request.format);
+        let word = form(request.format).name();
         let library = self.library()?;
         let folder = match request.folder.filter(|folder| !folder.trim().is_empty()) {
             Some(folder) => {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex, Once, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -85,7 +85,11 @@ fn held(card: usize) -> u64 {
 
 /// Looks what other programs hold of a device's card, as long as nothing of it is ours.
 pub(crate) fn note_others(device: DeviceChoice) {
-    card_of(device).map(others);
+    // Asking the driver takes longer than a short answer.
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        card_of(device).map(others);
+    });
 }
 
 /// Bytes on a card when this process first asked. In a container nobody can tell later whose they are.

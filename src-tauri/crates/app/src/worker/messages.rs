@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use eyewright_interop::format::Format;
 use eyewright_protocol::{
     AnswerStats, DtypeWord, ErrorBody, ExportFormat, ExportReport, Finish, LoadedModel, ModelChoice,
     ModelPaths, RunEstimate, SamplingSettings,
@@ -89,15 +90,15 @@ pub(crate) struct ExportTask {
     pub(crate) dtype: Option<String>,
 }
 
-/// A format by the name that the terminal gives it.
-pub(crate) fn format_name(format: ExportFormat) -> &'static str {
+/// A format as the writing side knows it.
+pub(crate) fn form(format: ExportFormat) -> Format {
     match format {
-        ExportFormat::Xtuner => "xtuner",
-        ExportFormat::Peft => "peft",
-        ExportFormat::LlavaHf => "llava-hf",
-        ExportFormat::Llava => "llava",
-        ExportFormat::Gguf => "gguf",
-        ExportFormat::Eyewright => "eyewright",
+        ExportFormat::Xtuner => Format::Xtuner,
+        ExportFormat::Peft => Format::Peft,
+        ExportFormat::LlavaHf => Format::LlavaHf,
+        ExportFormat::Llava => Format::Llava,
+        ExportFormat::Gguf => Format::Gguf,
+        ExportFormat::Eyewright => Format::Eyewright,
     }
 }
 

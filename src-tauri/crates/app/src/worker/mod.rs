@@ -11,7 +11,7 @@ mod outside;
 pub(crate) use inside::stack_paths;
 pub use inside::work;
 pub(crate) use messages::{
-    AnswerTask, ExportTask, ModelTask, RunButton, Task, TaskEvent, TrainTask, WireTurn, format_name,
+    AnswerTask, ExportTask, ModelTask, RunButton, Task, TaskEvent, TrainTask, WireTurn, form,
 };
 pub(crate) use outside::Worker;
 pub use outside::WorkerProgram;

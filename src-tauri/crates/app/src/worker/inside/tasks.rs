@@ -14,7 +14,7 @@ use crate::AppError;
 use crate::export::{Alphas, ExportRequest, ExportSettings, export};
 use crate::studio::{Reply, body};
 use crate::training::{PeakMemory, TrainRequest, note_others, train};
-use crate::worker::messages::{ExportTask, RunButton, Task, TaskEvent, TrainTask, format_name};
+use crate::worker::messages::{ExportTask, RunButton, Task, TaskEvent, TrainTask, form};
 
 /// Steps of a dry run; the first ones also pay for compiling and warming up.
 const DRY_STEPS: u64 = 3;
@@ -82,7 +82,7 @@ fn press(buttons: &Buttons, control: &RunControl) {
 fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
     let fault = |error: AppError| body(&error);
     let refused = |error: InteropError| fault(error.into());
-    let format = format_name(task.format).parse().map_err(refused)?;
+    let format = form(task.format);
     let settings = match &task.dtype {
         Some(name) => ExportSettings::default().with_dtype(format, name).map_err(refused)?,
         None => ExportSettings::default(),
