@@ -105,7 +105,7 @@ impl Coefficients {
             Platform::Cpu => portable,
             // In half precision the softmax is recorded in f32 and once more as what multiplies the values.
             Platform::Wgpu => Self { runtime_bytes: 300e6, kept_scores: 1.5, ..portable },
-            // Five plans of InternLM2-1.8B with ViT-L, measured on an H200: forecasts between 0.97 and 1.07 of the peak
+            // Nine plans of InternLM2-1.8B with ViT-L, measured on an H200: forecasts between 0.97 and 1.07 of the peak
             // of the steps after the first.
             Platform::Cuda => {
                 Self { runtime_bytes: 600e6, fragmentation: 0.05, kept_scores: 1.5, ..portable }
