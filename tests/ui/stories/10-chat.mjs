@@ -159,6 +159,32 @@ export const stories = {
     assert.equal(body.total, before.total - 1);
   },
 
+  async "what was typed and not sent outlives a look at another room, chat by chat"({ page }) {
+    const box = page.getByRole("textbox", { name: "Your question" });
+    await page.getByRole("button", { name: "New chat" }).click();
+    await box.fill("half a question");
+    await room(page, "Models");
+    await room(page, "Chat");
+    assert.equal(await box.inputValue(), "half a question");
+    await page.getByRole("complementary", { name: "Chats" }).getByRole("link").first().click();
+    await page.waitForFunction(() => document.querySelector("main textarea")?.value === "");
+    await page.getByRole("button", { name: "New chat" }).click();
+    await page.waitForFunction(() => document.querySelector("main textarea")?.value === "half a question");
+    await box.fill("");
+  },
+
+  async "in a narrow window the chats are one click away"({ page }) {
+    const size = page.viewportSize();
+    const history = page.getByRole("complementary", { name: "Chats" });
+    await page.setViewportSize({ width: 700, height: size.height });
+    await history.waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Show chats" }).click();
+    await history.getByRole("link").first().click();
+    await history.waitFor({ state: "hidden" });
+    await articles(page, "You").first().waitFor();
+    await page.setViewportSize(size);
+  },
+
   async "a chat is saved as Markdown, and is there after a reload"({ page }) {
     await page.getByRole("complementary", { name: "Chats" }).getByRole("link").first().click();
     await page.getByRole("button", { name: "Actions for this chat" }).click();

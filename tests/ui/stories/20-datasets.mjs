@@ -45,6 +45,15 @@ export const stories = {
     await findings.getByRole("button", { name: "Show" }).first().click();
     await page.getByRole("group", { name: "Row 13" }).waitFor();
     assert.equal(await page.getByRole("group", { name: "Row 1", exact: true }).count(), 0);
+    await page.getByRole("button", { name: "Only: The picture is missing" }).click();
+    await page.getByRole("group", { name: "Row 1", exact: true }).waitFor();
+    // Training would stop at this row, and says so before it starts.
+    await page.getByRole("button", { name: "Train on it" }).click();
+    await page.getByRole("navigation", { name: "Steps of the wizard" }).getByRole("button", { name: "Preview" }).click();
+    await page.getByText("Of the first rows, 1 cannot be trained on.").waitFor();
+    await page.getByText("Not ready", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Start over" }).click();
+    await page.goBack();
   },
 
   async "validation rows are split off"({ page }) {

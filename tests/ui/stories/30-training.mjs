@@ -47,6 +47,18 @@ export const stories = {
     assert.equal(await page.getByRole("button", { name: "Start training" }).isDisabled(), true);
   },
 
+  async "of two stages, each note and command says whose it is"({ page }) {
+    await page.getByRole("button", { name: "Start over" }).click();
+    await page.getByLabel("Network").selectOption("tiny");
+    await page.getByRole("radio", { name: /Both/ }).check();
+    await wizard(page, "Preview");
+    await page.getByText("pretrain · Data file").waitFor();
+    await page.getByText("finetune · Data file").waitFor();
+    const commands = page.locator("pre.code").filter({ hasText: /^eyewright train/ });
+    assert.doesNotMatch(await commands.first().textContent(), /--pretrained/);
+    assert.match(await commands.last().textContent(), /--pretrained PRETRAINED$/);
+  },
+
   async "the preview tells steps, memory and the equal command"({ page }) {
     await prepare(page, STEPS, "first");
     // Another room does not cost what was filled in.

@@ -35,6 +35,13 @@ export const stories = {
     await page.getByRole("button", { name: "Forget" }).first().click();
   },
 
+  async "a program that is a server says that the switch has nothing to switch"({ page }) {
+    await page.getByText("is this server: it runs until that program ends.", { exact: false }).waitFor();
+    assert.equal(await page.getByRole("switch", { name: "Run the API server" }).count(), 0);
+    const { body } = await ask(page, "api_server");
+    assert.ok(body.running && body.always, JSON.stringify(body));
+  },
+
   async "diagnostics hold no secret"({ page }) {
     await page.getByRole("button", { name: "Write file" }).click();
     const text = await page.getByText(/^Written: /).textContent();

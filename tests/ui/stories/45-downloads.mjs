@@ -62,6 +62,8 @@ export const stories = {
     await field.fill("ftp://somewhere");
     await field.blur();
     await page.getByText("it must begin with https:// or http://").first().waitFor();
+    await page.getByText(/^Not saved\. In use is/).waitFor();
+    assert.equal(await field.inputValue(), "ftp://somewhere");
     await field.fill(hub.address);
     await field.blur();
     await page.waitForFunction(async (address) => {

@@ -59,7 +59,8 @@ export async function addPaths(paths: string[]): Promise<void> {
 
 /** The system's dialog in the window; a browser has its own. */
 export async function pickPaths(purpose: PickFor): Promise<string[] | undefined> {
-  if (live.info?.door !== "window") return undefined;
+  // A system's dialog offers files or folders, and weights may be either.
+  if (live.info?.door !== "window" || purpose === "weights") return undefined;
   return (await attempt(() => call("pick_files", { purpose })))?.paths ?? [];
 }
 

@@ -79,6 +79,9 @@ ms: number,
 export type ApiServerStatus = {
 /** Whether it listens. */
 running: boolean,
+/** The program is itself such a server (`eyewright serve`): it listens as long as it runs, whatever the switch
+ * says. */
+always: boolean,
 /** Its base address, such as `http://127.0.0.1:8640/v1`. */
 address: string,
 /** The key clients must send. */
@@ -454,7 +457,7 @@ export type DoctorFinding = {
 problem: RowFault,
 /** How bad. */
 severity: Severity,
-/** The first row's fault in words. */
+/** The first row's fault in words; empty once that row has changed. */
 message: string,
 /** How many rows. */
 count: number,
@@ -541,7 +544,7 @@ hint: string | null,
 };
 
 /** What the interface may act on. A new code is added only when it does something different with it. */
-export type ErrorCode = "bad_request" | "unknown_command" | "not_found" | "already_exists" | "conflict" | "file" | "damaged" | "does_not_fit" | "no_eyes" | "only_an_address" | "context_full" | "device" | "out_of_memory" | "disk_full" | "not_finite" | "network" | "busy" | "cancelled" | "worker_stopped" | "not_here" | "unsupported" | "not_ready" | "internal";
+export type ErrorCode = "bad_request" | "unknown_command" | "not_found" | "already_exists" | "conflict" | "file" | "damaged" | "different" | "does_not_fit" | "no_eyes" | "only_an_address" | "context_full" | "device" | "out_of_memory" | "disk_full" | "not_finite" | "network" | "busy" | "cancelled" | "worker_stopped" | "not_here" | "unsupported" | "not_ready" | "internal";
 
 /** Anything that happens. */
 export type Event = { "kind": "chat",
@@ -597,6 +600,8 @@ export type ExportChat = {
 chat: ChatId,
 /** As what. */
 format: ChatFormat,
+/** What the one who asks is called in Markdown, in the reader's language; `You` if absent. */
+you?: string | null,
 };
 
 /** One comparison. */
@@ -853,6 +858,8 @@ limit: number,
 search?: string | null,
 /** Only rows with findings. */
 problems_only?: boolean | null,
+/** Only rows of this finding, as the last check noted them: the first hundred. */
+finding?: RowFault | null,
 };
 
 /** Loads a model before it is needed. */
@@ -1272,7 +1279,7 @@ after?: RunDraft | null,
 };
 
 /** What can be wrong with a draft, or worth knowing. */
-export type ProblemWord = "no_such_value" | "unresolved" | "not_chosen" | "too_large" | "run_going_on" | "model_not_here" | "no_tower" | "path_not_there" | "random_projector" | "no_rows" | "unreadable_data";
+export type ProblemWord = "no_such_value" | "unresolved" | "not_chosen" | "too_large" | "run_going_on" | "model_not_here" | "no_tower" | "path_not_there" | "random_projector" | "no_rows" | "unreadable_data" | "unusable" | "bad_rows" | "no_good_rows";
 
 /** TOML text of a plan or of overrides. */
 export type ReadDraft = {
@@ -1375,8 +1382,6 @@ text: string,
 export type RunDetail = {
 /** As in the list. */
 summary: RunSummary,
-/** Its folder. */
-folder: string,
 /** Its plan. */
 plan: Array<PlanRow>,
 /** The equal command line. */
@@ -1487,6 +1492,8 @@ export type RunSummary = {
 id: RunId,
 /** Its name. */
 name: string,
+/** Where it lies. */
+folder: string,
 /** How far it is. */
 state: RunState,
 /** Its stage. */

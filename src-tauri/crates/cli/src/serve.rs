@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
     };
     let server = Server::start(server_config, studio.clone())?;
     let address = format!("http://{}/v1", server.address());
-    studio.api().listening(Some(address.clone()));
+    studio.api().always_at(address.clone());
     say(&format!("API: {address}\nkey: {}\nCtrl-C ends it.", studio.api().key()));
     if arguments.ui && !eyewright_server::has_interface() {
         say("the interface was not built; `npm ci && npm run build` in ui/ builds it");

@@ -157,6 +157,8 @@ request! {
         pub chat: ChatId,
         /// As what.
         pub format: ChatFormat,
+        /// What the one who asks is called in Markdown, in the reader's language; `You` if absent.
+        pub you: Option<String>,
     }
 }
 

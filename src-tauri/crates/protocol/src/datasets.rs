@@ -101,6 +101,8 @@ request! {
         pub search: Option<String>,
         /// Only rows with findings.
         pub problems_only: Option<bool>,
+        /// Only rows of this finding, as the last check noted them: the first hundred.
+        pub finding: Option<RowFault>,
     }
 
     /// Corrects a row.
@@ -219,7 +221,7 @@ reply! {
         pub problem: RowFault,
         /// How bad.
         pub severity: Severity,
-        /// The first row's fault in words.
+        /// The first row's fault in words; empty once that row has changed.
         pub message: String,
         /// How many rows.
         pub count: u64,

@@ -17,6 +17,8 @@ words! {
         File,
         /// A file's content is damaged, or not what it should be.
         Damaged,
+        /// What was written is not what was meant; nothing of it was kept.
+        Different,
         /// Parts of a model do not fit together.
         DoesNotFit,
         /// The model has no eyes and was given a picture.

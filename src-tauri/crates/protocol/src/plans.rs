@@ -47,6 +47,12 @@ words! {
         NoRows,
         /// The data set cannot be read; `detail` says why.
         UnreadableData,
+        /// What is chosen cannot be used for this run; `detail` says why.
+        Unusable,
+        /// Some of the first rows cannot be trained on; `name` is how many, `detail` the first of them.
+        BadRows,
+        /// None of the rows can be trained on; `detail` is what is wrong with the first.
+        NoGoodRows,
     }
 
     /// A way to make a plan smaller.

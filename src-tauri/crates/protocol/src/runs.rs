@@ -105,6 +105,8 @@ reply! {
         pub id: RunId,
         /// Its name.
         pub name: String,
+        /// Where it lies.
+        pub folder: String,
         /// How far it is.
         pub state: RunState,
         /// Its stage.
@@ -135,8 +137,6 @@ reply! {
     RunDetail {
         /// As in the list.
         pub summary: RunSummary,
-        /// Its folder.
-        pub folder: String,
         /// Its plan.
         pub plan: Vec<PlanRow>,
         /// The equal command line.

@@ -87,6 +87,9 @@ reply! {
     ApiServerStatus {
         /// Whether it listens.
         pub running: bool,
+        /// The program is itself such a server (`eyewright serve`): it listens as long as it runs, whatever the switch
+        /// says.
+        pub always: bool,
         /// Its base address, such as `http://127.0.0.1:8640/v1`.
         pub address: String,
         /// The key clients must send.

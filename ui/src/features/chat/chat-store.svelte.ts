@@ -108,12 +108,14 @@ export class ChatStore {
     if (sent) this.take(sent);
   }
 
-  async edit(question: Message, text: string): Promise<void> {
+  /** Asks another question in the place of one. Says whether that was accepted. */
+  async edit(question: Message, text: string): Promise<boolean> {
     const { chat } = this;
-    if (!chat || this.answering) return;
+    if (!chat || this.answering) return false;
     const pictures = question.pictures.map((picture) => picture.id);
     const sent = await attempt(() => call("edit_message", { chat: chat.id, message: question.id, text, pictures }));
     if (sent) this.take(sent);
+    return sent !== undefined;
   }
 
   async show(message: Message): Promise<void> {

@@ -1,10 +1,16 @@
 // Rows of a data set, read in pages as they come into view.
 
-import type { DatasetRow } from "../../bindings/protocol";
+import type { DatasetRow, RowFault } from "../../bindings/protocol";
 import { call } from "../../app/backend";
 import { tellError } from "../../app/notices.svelte";
 
 export const PAGE = 100;
+
+export interface WantedRows {
+  search: string;
+  problemsOnly: boolean;
+  finding: RowFault | null;
+}
 
 export class RowPages {
   /** One place for each row that matches; `undefined` until its page was read. */
@@ -15,16 +21,14 @@ export class RowPages {
   ready = $state(false);
   private asked = new Set<number>();
   private round = 0;
-  private search = "";
-  private problemsOnly = false;
+  private wanted: WantedRows = { search: "", problemsOnly: false, finding: null };
   private view = [0, 0];
 
   constructor(private readonly dataset: string) {}
 
   /** Other rows are wanted: begins at the top. */
-  async start(search: string, problemsOnly: boolean): Promise<void> {
-    this.search = search;
-    this.problemsOnly = problemsOnly;
+  async start(wanted: WantedRows): Promise<void> {
+    this.wanted = wanted;
     this.asked.clear();
     await this.read(0, ++this.round, []);
     this.ready = true;
@@ -55,8 +59,9 @@ export class RowPages {
         dataset: this.dataset,
         offset: page * PAGE,
         limit: PAGE,
-        search: this.search || null,
-        problems_only: this.problemsOnly || null,
+        search: this.wanted.search || null,
+        problems_only: this.wanted.problemsOnly || null,
+        finding: this.wanted.finding,
       });
       if (round !== this.round) return;
       this.changes = answer.changes;

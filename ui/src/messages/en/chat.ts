@@ -1,8 +1,11 @@
 // English texts of the chat room.
 
+import { counted } from "./counted";
+
 export const chat = {
   newChat: "New chat",
   history: "Chats",
+  showHistory: "Show chats",
   searchChats: "Search chats",
   noMatches: "No chat has these words.",
   noChats: "Your chats will be listed here.",
@@ -28,7 +31,7 @@ export const chat = {
   enlarge: (name: string) => `Enlarge ${name}`,
   duplicate: "Same picture twice",
   sees: "What the model sees",
-  seesText: (side: string, tokens: string) => `${side} × ${side} pixels, ${tokens} tokens`,
+  seesText: (side: string, tokens: string) => `${side} × ${side} pixels, ${counted(tokens, "token")}`,
   seesCut: (share: string) => `${share} of the picture is cut off`,
   seesPad: "Nothing is cut off; the borders fill the square",
   seesSmall: (times: string) => `Made ${times}× smaller: small writing cannot be read`,
@@ -74,7 +77,7 @@ export const chat = {
   noEyesNone: "No model here can see. Add a vision tower and a projector under Models.",
   waiting: "Waiting…",
   thinking: "Looking at it…",
-  speed: (speed: string, seconds: string, tokens: string) => `${speed} tokens/s · ${tokens} tokens · ${seconds} s`,
+  speed: (speed: string, seconds: string, tokens: string) => `${speed} tokens/s · ${counted(tokens, "token")} · ${seconds} s`,
   finishLength: "Cut at the longest answer",
   finishContext: "Cut: the conversation is full",
   finishCancelled: "Stopped",
@@ -96,9 +99,11 @@ export const chat = {
   openDataset: "Open data set",
   toEnd: "To the newest",
   answerArrived: "Answer complete.",
+  answerFailed: "There is no answer.",
+  answerStopped: "The answer was stopped.",
   answering: "The model is answering.",
   noModelTitle: "No model to chat with",
   noModelText: "Add a model folder, or download one.",
   longPaste: "Long text was added as it is.",
-  pictureCount: (count: string) => `${count} pictures`,
+  pictureCount: (count: string) => counted(count, "picture"),
 };

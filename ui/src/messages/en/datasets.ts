@@ -1,6 +1,7 @@
 // English texts of the room of data sets.
 
 import type { RowFault } from "../../bindings/protocol";
+import { counted } from "./counted";
 
 /** What can be wrong with a row, and what to do about it. */
 const problems: Record<RowFault, { what: string; fix: string }> = {
@@ -40,8 +41,8 @@ export const datasets = {
   checking: "Checking…",
   neverChecked: "not checked yet",
   healthy: "no problems found",
-  fatal: (count: string) => `${count} rows cannot be trained on`,
-  warnings: (count: string) => `${count} rows with warnings`,
+  fatal: (count: string) => `${counted(count, "row")} cannot be trained on`,
+  warnings: (count: string) => `${counted(count, "row")} with warnings`,
   train: "Train on it",
   split: "Split off validation rows",
   splitTitle: "Split this data set",
@@ -52,13 +53,15 @@ export const datasets = {
   splitDone: (train: string, validation: string) => `Written: ${train} and ${validation}.`,
   verdict: "The doctor's findings",
   noFindings: "Every row can be trained on.",
-  stats: (rows: string, pictures: string, turns: string) => `${rows} rows · ${pictures} pictures · ${turns} turns`,
-  findingRows: (count: string) => `${count} rows`,
+  stats: (rows: string, pictures: string, turns: string) => `${counted(rows, "row")} · ${counted(pictures, "picture")} · ${counted(turns, "turn")}`,
+  findingRows: (count: string) => counted(count, "row"),
   showRows: "Show",
   problems,
   severity: { fatal: "fatal", warning: "warning", note: "note" },
   search: "Search rows",
   problemsOnly: "Only rows with problems",
+  onlyFinding: (what: string) => `Only: ${what}`,
+  allRows: "Show all rows",
   row: (number: string) => `Row ${number}`,
   textOnly: "text only",
   noRows: "No rows match.",
@@ -81,7 +84,7 @@ export const datasets = {
   undoChange: "Undo the last change",
   writtenTo: (file: string) => `Saving writes to \`${file}\`.`,
   turn: (what: string, number: string) => `${what} ${number}`,
-  marks: (marks: string, pictures: string) => `The row has ${pictures} pictures and ${marks} \`<image>\` marks; each picture needs one, where it belongs in the text.`,
+  marks: (marks: string, pictures: string) => `The row has ${counted(pictures, "picture")} and ${counted(marks, "`<image>` mark")}; each picture needs one, where it belongs in the text.`,
   asItIsNow: "The row as the file has it now",
   rowGone: "The file has no such row any more. Copy your text before you close this.",
   overwrite: "Save over it",

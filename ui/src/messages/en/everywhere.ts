@@ -1,6 +1,7 @@
 // English texts of every room: buttons, errors, the shell and the shortcuts.
 
 import type { ErrorCode } from "../../bindings/protocol";
+import { counted } from "./counted";
 
 export const common = {
   close: "Close",
@@ -37,9 +38,9 @@ export const common = {
   showFolder: "Open folder",
   unknown: "unknown",
   recommended: (value: string) => `Recommended: ${value}`,
-  tokens: (count: string) => `${count} tokens`,
-  rows: (count: string) => `${count} rows`,
-  steps: (count: string) => `${count} steps`,
+  tokens: (count: string) => counted(count, "token"),
+  rows: (count: string) => counted(count, "row"),
+  steps: (count: string) => counted(count, "step"),
   step: (number: string) => `Step ${number}`,
   stepWord: "Step",
 };
@@ -53,6 +54,7 @@ export const errors: Record<ErrorCode, string> = {
   conflict: "It was changed elsewhere in the meantime. Nothing was overwritten; look at it as it is now.",
   file: "A file or folder cannot be read or written. Check the disk and who may use it.",
   damaged: "A file is damaged, or not what it should be. Get it again, or choose another one.",
+  different: "What was written does not say what it was made from, so nothing of it was kept. Take another type of numbers or another format; if it fails again, it is a fault of Eyewright.",
   does_not_fit: "These parts do not belong together. Choose parts of one model.",
   no_eyes: "This model cannot see pictures. Choose a model with eyes.",
   only_an_address: "Only an address came, and Eyewright reads no web pages: save the picture first and drop its file, or copy the picture and paste it here.",

@@ -1,5 +1,7 @@
 // English texts of the first room.
 
+import { counted } from "./counted";
+
 export const home = {
   title: "What would you like your model to see?",
   subtitle: "Ask about pictures, teach a model to see, take it anywhere. Everything stays on this machine.",
@@ -21,15 +23,15 @@ export const home = {
   deviceFastest: "It works, and it is the fastest device found.",
   deviceNoBackend: "This build computes on the processor alone.",
   deviceNoCard: "No graphics card can be used; below stands why.",
-  lacksCuda: "CUDA is not in this build; add `--features cuda` when building for NVIDIA cards.",
-  lacksWgpu: "Vulkan, Metal and DirectX are not in this build; add `--features wgpu` when building for other cards.",
+  lacksCuda: "CUDA is not part of this build; the README says how to make one for NVIDIA cards.",
+  lacksWgpu: "Vulkan, Metal and DirectX are not part of this build; the README says how to make one for other cards.",
   uses: "Used for computing",
   usable: "Found",
   notUsable: "Not usable",
   memory: "Memory",
   memoryFree: (free: string, all: string) => `${free} free of ${all}`,
   diskFree: (free: string) => `${free} free on disk`,
-  threads: (count: string) => `${count} threads`,
+  threads: (count: string) => counted(count, "thread"),
   precision: (dtype: string) => `Models load as ${dtype}`,
   rescan: "Look again",
   recentChats: "Recent chats",

@@ -1,5 +1,7 @@
 // English texts of the room of models.
 
+import { counted } from "./counted";
+
 export const models = {
   title: "Models",
   text: "Language models, vision towers, projectors, and complete models with eyes.",
@@ -26,10 +28,10 @@ export const models = {
   incomplete: "A part on its own: combine it with the others to chat or train",
   sizes: {
     languageModel: (of: { family: string; layers: number; width: number; heads: number; kv_heads: number; vocabulary: number }) =>
-      `${of.family}: ${of.layers} layers, ${of.width} wide, ${of.heads} heads (${of.kv_heads} key/value), vocabulary ${of.vocabulary}`,
+      `${of.family}: ${counted(of.layers, "layer")}, ${of.width} wide, ${counted(of.heads, "head")} (${of.kv_heads} key/value), vocabulary ${of.vocabulary}`,
     visionTower: (of: { layers_used: number; layers: number; width: number; picture_side: number; patch_side: number }) =>
       `CLIP: ${of.layers_used} of ${of.layers} layers used, ${of.width} wide, pictures of ${of.picture_side} pixels in patches of ${of.patch_side}`,
-    projector: (of: { vision_width: number; text_width: number; depth: number }) => `${of.vision_width} → ${of.text_width}, ${of.depth} layers`,
+    projector: (of: { vision_width: number; text_width: number; depth: number }) => `${of.vision_width} → ${of.text_width}, ${counted(of.depth, "layer")}`,
   },
   parts: "Parts",
   part: { "language model": "Language model", "vision tower": "Vision tower", projector: "Projector" } as Record<string, string>,
@@ -41,7 +43,7 @@ export const models = {
   template: "Chat template",
   context: "Longest text",
   picture: "One picture",
-  pictureValue: (side: string, tokens: string) => `${side} × ${side} pixels, ${tokens} tokens`,
+  pictureValue: (side: string, tokens: string) => `${side} × ${side} pixels, ${counted(tokens, "token")}`,
   memory: "Memory for the weights",
   memory32: "32 bits",
   memory16: "16 bits",
@@ -53,11 +55,11 @@ export const models = {
   deleteFiles: (bytes: string) => `Also delete its files (${bytes}); this cannot be undone`,
   deleteOutside: "Its files are outside the library and stay where they are.",
   addTitle: "Add a model",
-  addModel: "Language model or complete model",
-  addModelHint: "A folder with `config.json` and weights.",
-  addTower: "Vision tower (optional)",
-  addTowerHint: "A CLIP folder, when the model has no eyes of its own.",
-  addProjector: "Projector (optional)",
+  addModel: "Model",
+  addModelHint: "A language model, a complete model, a vision tower or a projector: a folder with `config.json` and weights, or a `.pth` file of XTuner.",
+  addTower: "With this vision tower (optional)",
+  addTowerHint: "A CLIP folder, when the language model has no eyes of its own.",
+  addProjector: "And this projector (optional)",
   addProjectorHint: "A folder or `.pth` file of LLaVA or XTuner.",
   check: "Check",
   addDone: (name: string) => `${name} is on the list.`,
@@ -78,4 +80,7 @@ export const models = {
   tower: "Vision tower",
   useInTraining: "Train this",
   builtIn: "bundled",
+  /** Names of what comes with Eyewright, and licences that say more than a name; English has both from the core. */
+  names: {} as Record<string, string>,
+  licences: {} as Record<string, string>,
 };

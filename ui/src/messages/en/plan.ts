@@ -77,6 +77,9 @@ export const plan = {
     random_projector: () => "Finetune starts from a random projector; it learns far worse without a pretrained one.",
     no_rows: () => "The data set has no rows.",
     unreadable_data: () => "The data set cannot be read.",
+    unusable: () => "This cannot be used for this run.",
+    bad_rows: (count) => `Of the first rows, ${count} cannot be trained on.`,
+    no_good_rows: () => "None of the rows can be trained on.",
   } as Record<ProblemWord, (name: string) => string>,
   /** What to do about it; where nothing stands here, the key's advice says it. */
   problemHint: {
@@ -84,6 +87,8 @@ export const plan = {
     run_going_on: "Put this one into the queue.",
     model_not_here: "Choose a folder of the library, or download it in Models.",
     random_projector: "Run pretrain first, or choose its product.",
+    bad_rows: "Correct them in Data sets, or leave out such rows.",
+    no_good_rows: "Choose the folder of their pictures, or another data set.",
   } as Partial<Record<ProblemWord, string>>,
   /** One click that makes a plan smaller. */
   fix: {

@@ -1,5 +1,7 @@
 // English texts of the room of runs.
 
+import { counted } from "./counted";
+
 export const runs = {
   title: "Runs",
   text: "Training past, present and waiting.",
@@ -37,7 +39,7 @@ export const runs = {
   moveDown: "Later",
   stop: "Stop…",
   stopTitle: "Stop this run?",
-  stopText: "Its checkpoints stay in any case.",
+  stopText: "The checkpoints it keeps stay either way.",
   stopContinue: "Keep training",
   stopSave: "Stop and save",
   stopSaveText: "Saves a checkpoint first; the run can be resumed exactly here.",
@@ -78,7 +80,7 @@ export const runs = {
   compareWith: "Compare with",
   zoomHint: "Drag to zoom in, double click to see all.",
   noMetrics: "The curve begins with the first step.",
-  curveSummary: (first: string, last: string, steps: string) => `From ${first} to ${last} in ${steps} steps.`,
+  curveSummary: (first: string, last: string, steps: string) => `From ${first} to ${last} in ${counted(steps, "step")}.`,
   findings: "What the curve says",
   atStep: (step: string) => `at step ${step}`,
   finding: {
@@ -110,6 +112,7 @@ export const runs = {
   key: "Setting",
   value: "Value",
   from: "From",
+  notWhileRunning: "When the run has ended or was stopped.",
   command: "The same as a command",
   folder: "Folder",
   logCut: "Earlier lines are in the file.",

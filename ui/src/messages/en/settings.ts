@@ -1,5 +1,7 @@
 // English texts of the settings.
 
+import { counted } from "./counted";
+
 export const settings = {
   title: "Settings",
   look: "Language and looks",
@@ -17,7 +19,7 @@ export const settings = {
   dtypeAuto: "What suits the device",
   worker: "Process that computes",
   workerState: { idle: "not started yet", starting: "starting", running: "running", silent: "does not answer", stopped: "ended by itself" },
-  workerCrashes: (count: string) => `ended by itself ${count} times in this session`,
+  workerCrashes: (count: string) => `ended by itself ${counted(count, "time")} in this session`,
   workerRestart: "Restart",
   training: "Training",
   notify: "Notify when a run ends",
@@ -30,7 +32,19 @@ export const settings = {
   keys: "Keys",
   keysText: "Kept in the system's keyring, or in memory if it takes none; never in a file.",
   noKeyring: (why: string) => `Kept in memory until Eyewright ends, never in a file (${why}).`,
-  keyNames: { hub: "Download hub", openai: "OpenAI-compatible provider" } as Record<string, string>,
+  keyNames: {
+    hub: "Download hub",
+    openai: "OpenAI",
+    azure: "Azure OpenAI",
+    openrouter: "OpenRouter",
+    vllm: "vLLM",
+    lmstudio: "LM Studio",
+    ollama: "Ollama",
+    other: "Another provider",
+  } as Record<string, string>,
+  hubKey: "Sent to the download address, for models that ask who you are.",
+  providers: "API providers",
+  providersText: "Nothing in this version asks them; a key set here waits for the making of data sets with a provider's model.",
   keyAbsent: "none",
   keyKeyring: (end: string) => `in the keyring, ends with ${end}`,
   keyMemory: (end: string) => `in memory only, ends with ${end}`,
@@ -40,6 +54,7 @@ export const settings = {
   api: "Local API server",
   apiText: "OpenAI-compatible, for other programs on this machine. Off by default, loopback only, with a key always.",
   apiOn: "Run the API server",
+  apiAlways: "`eyewright serve` is this server: it runs until that program ends.",
   apiPort: "Port",
   apiAddress: "Base address",
   apiKey: "Key",
@@ -67,4 +82,5 @@ export const settings = {
   diagnosticsWrite: "Write file",
   diagnosticsWritten: (path: string) => `Written: ${path}`,
   saved: "Saved.",
+  notSaved: (inUse: string) => `Not saved. In use is \`${inUse}\`.`,
 };

@@ -5,6 +5,7 @@ import type { Messages } from "../en";
 export const chat: Messages["chat"] = {
   newChat: "新建对话",
   history: "对话",
+  showHistory: "显示对话列表",
   searchChats: "搜索对话",
   noMatches: "没有包含这些字词的对话。",
   noChats: "你的对话会列在这里。",
@@ -98,6 +99,8 @@ export const chat: Messages["chat"] = {
   openDataset: "打开数据集",
   toEnd: "到最新处",
   answerArrived: "回答完成。",
+  answerFailed: "没有得到回答。",
+  answerStopped: "回答已停止。",
   answering: "模型正在回答。",
   noModelTitle: "没有可对话的模型",
   noModelText: "请添加模型文件夹，或下载一个。",

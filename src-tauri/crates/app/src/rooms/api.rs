@@ -24,6 +24,7 @@ pub(crate) struct ApiRoom(Mutex<State>);
 #[derive(Default)]
 struct State {
     running: Option<String>,
+    always: bool,
     key: String,
     error: Option<ErrorBody>,
     requests: VecDeque<ApiRequest>,
@@ -193,6 +194,13 @@ impl ApiDoor {
         self.0.events.tell(Event::ApiRequest { request });
     }
 
+    /// The program is itself a server at this address: the switch in the settings has nothing to switch.
+    pub fn always_at(&self, address: String) {
+        self.0.host.stop_api();
+        let mut state = lock(&self.0.api.0);
+        (state.always, state.running, state.error) = (true, Some(address), None);
+    }
+
     /// The server listens at this address, or not any more.
     pub fn listening(&self, address: Option<String>) {
         lock(&self.0.api.0).running = address;
@@ -241,6 +249,7 @@ impl Inner {
         let state = lock(&self.api.0);
         Ok(ApiServerStatus {
             running: state.running.is_some(),
+            always: state.always,
             address: state.running.clone().unwrap_or_else(|| format!("http://127.0.0.1:{port}/v1")),
             key,
             error: state.error.clone(),
@@ -257,6 +266,9 @@ impl Inner {
 
     /// Starts or stops the server as the settings say.
     pub(crate) fn follow_api_setting(&self) {
+        if lock(&self.api.0).always {
+            return;
+        }
         let settings = self.settings.get();
         self.host.stop_api();
         lock(&self.api.0).running = None;

@@ -40,6 +40,9 @@ fn look(paths: &ModelPaths) -> Result<(ModelKind, String), ErrorBody> {
         let config = folder.join("config.json");
         if let Ok(json) = crate::library::read_json::<serde_json::Value>(&config) {
             let kind = json.get("model_type").and_then(serde_json::Value::as_str).unwrap_or_default();
+            if kind == "projector" {
+                return Ok((ModelKind::Projector, kind.to_owned()));
+            }
             if kind.starts_with("clip") {
                 return Ok((ModelKind::VisionTower, kind.to_owned()));
             }
@@ -173,8 +176,11 @@ impl Inner {
             return Err(files_elsewhere(&entry.name));
         }
         if request.files && self.reads_from(folder) {
-            return Err(ErrorBody::new(ErrorCode::Busy, format!("a run trains `{}`", entry.name))
-                .hint("Stop it first, or take the model off the list alone."));
+            return Err(ErrorBody::new(
+                ErrorCode::Busy,
+                format!("a run trains `{}`, or waits to", entry.name),
+            )
+            .hint("Stop it first, or take the model off the list alone."));
         }
         let mut list = ModelList::read(&library)?;
         list.models.retain(|other| other.id != entry.id);

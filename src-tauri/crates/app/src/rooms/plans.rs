@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use eyewright_data::dataset::DatasetIndex;
+use eyewright_data::dataset::ImageFolder;
 use eyewright_protocol::{
     FieldKind, FixWord, MemoryBar, MemoryPart, Nothing, PlanFix, PlanProblem, PlanRow, PreviewRun,
     ProblemWord, ReadDraft, RecipeCard, RunDraft, RunPreview, SourceWord, StageWord,
 };
 use eyewright_train::plan::{
-    Kind, Overrides, PartMemory, PlanError, Platform, Recipe, RunPlan, Source, Stage, Value,
+    Kind, Overrides, PartMemory, PlanError, Platform, Recipe, RunPlan, Source, Stage, Validation, Value,
 };
 
 use super::bad_request;
 use crate::AppError;
 use crate::studio::{Inner, Reply, body};
-use crate::training::{PlanRequest, ResolvedPlan, find_model_folder, resolve_plan};
+use crate::training::{PlanRequest, ResolvedPlan, find_model_folder, obstacles, resolve_plan};
 
 /// Longest TOML text that is read.
 const LONGEST: usize = 1 << 20;
@@ -35,18 +35,39 @@ pub(crate) fn stage_word(stage: Stage) -> StageWord {
     }
 }
 
-/// A row of a plan as the wizard shows it.
-pub(crate) fn plan_rows(plan: &RunPlan, plain: Option<&RunPlan>, recipe: Option<&Recipe>) -> Vec<PlanRow> {
-    let usual: BTreeMap<&str, String> =
-        plain.into_iter().flat_map(RunPlan::rows).map(|row| (row.field.key, text_of(row.value))).collect();
+/// What is recommended for a key, and who recommends it.
+type Usual = BTreeMap<&'static str, (String, Source)>;
+
+/// What a plan would be if nothing were chosen that one can do without. `bare` has nothing chosen at all.
+fn usual(plain: &RunPlan, bare: Option<&RunPlan>) -> Usual {
+    let of = |plan: &RunPlan| -> Usual {
+        plan.rows().map(|row| (row.field.key, (text_of(row.value), row.source))).collect()
+    };
+    let bare = bare.map(of).unwrap_or_default();
+    let mut found = of(plain);
+    for (key, (value, source)) in &mut found {
+        // What was chosen is no recommendation.
+        if *source == Source::User {
+            (*value, *source) = bare.get(key).cloned().unwrap_or((String::new(), Source::User));
+        }
+    }
+    found
+}
+
+/// A plan's keys as the interface shows them.
+pub(crate) fn plan_rows(plan: &RunPlan, usual: &Usual, recipe: Option<&Recipe>) -> Vec<PlanRow> {
     plan.rows()
         .map(|row| {
             let value = text_of(row.value);
+            let (recommended, by) =
+                usual.get(row.field.key).cloned().unwrap_or_else(|| (value.clone(), row.source));
+            // A recipe's advice is about its own value; a network may bring another one.
+            let recipe = recipe.filter(|_| by != Source::Preset);
             PlanRow {
                 key: row.field.key.to_owned(),
                 flag: row.field.flag.to_owned(),
                 kind: kind(&row.field.kind),
-                recommended: usual.get(row.field.key).cloned().unwrap_or_else(|| value.clone()),
+                recommended,
                 value,
                 source: match row.source {
                     Source::Recipe => SourceWord::Recipe,
@@ -147,8 +168,10 @@ impl Inner {
             }
         };
         let plan = &resolved.plan;
-        let plain =
-            resolve_plan(&PlanRequest { overrides: only_needed(&wanted.overrides), ..wanted.clone() }).ok();
+        let with = |overrides| PlanRequest { overrides, ..wanted.clone() };
+        let plain = resolve_plan(&with(only_needed(&wanted.overrides))).ok();
+        let bare = with_gaps_filled(&mut with(Overrides::default()), &mut Vec::new()).ok();
+        let usual = plain.map(|plain| usual(&plain.plan, bare.as_ref().map(|bare| &bare.plan)));
         self.look_at_files(plan, request.after.is_some(), &mut problems);
         let rows = self.rows_of(plan, &mut problems);
         let steps = rows.and_then(|rows| steps(plan, rows));
@@ -164,9 +187,13 @@ impl Inner {
             problems.push(problem(false, None, ProblemWord::RunGoingOn, run.as_str()));
         }
         Ok(RunPreview {
-            rows: plan_rows(plan, plain.as_ref().map(|plain| &plain.plan), Some(&resolved.recipe)),
+            rows: plan_rows(plan, &usual.unwrap_or_default(), Some(&resolved.recipe)),
             stage: Some(stage_word(plan.stage)),
-            command: plan.to_command(),
+            command: match request.after {
+                // The folder that the first command names when it ends.
+                Some(_) => format!("{} --pretrained PRETRAINED", plan.to_command()),
+                None => plan.to_command(),
+            },
             toml: plan.to_toml(),
             memory: Some(memory),
             fixes,
@@ -204,31 +231,51 @@ impl Inner {
         if !json.is_empty() && !plan.data.json.is_file() {
             problems.push(problem(true, Some("data.json"), ProblemWord::PathNotThere, &json));
         }
+        if let Validation::File(file) = &plan.data.validation
+            && !file.is_file()
+        {
+            let name = file.display().to_string();
+            problems.push(problem(true, Some("data.validation_file"), ProblemWord::PathNotThere, &name));
+        }
         for picture in &plan.evaluation.images {
             if !Path::new(picture).is_file() {
                 problems.push(problem(true, Some("evaluation.images"), ProblemWord::PathNotThere, picture));
             }
         }
+        for obstacle in obstacles(plan) {
+            problems.push(told(Some(obstacle.key), ProblemWord::Unusable, &obstacle.error));
+        }
     }
 
-    /// Rows of the data file; counted once for a file as it is.
+    /// Rows of the data file, and what the first of them are like. A file is read once as long as it stays as it is.
     fn rows_of(&self, plan: &RunPlan, problems: &mut Vec<PlanProblem>) -> Option<u64> {
         if !plan.data.json.is_file() {
             return None;
         }
-        match self.runs.rows_of_file(&plan.data.json, || {
-            DatasetIndex::open(&plan.data.json, &mut |_, _| {}).map(|index| index.len() as u64)
-        }) {
-            Ok(0) => {
-                problems.push(problem(true, Some("data.json"), ProblemWord::NoRows, ""));
-                Some(0)
-            }
-            Ok(rows) => Some(rows),
+        let data = match self.runs.data.look(&plan.data.json) {
+            Ok(data) => data,
             Err(error) => {
                 problems.push(told(Some("data.json"), ProblemWord::UnreadableData, &error));
-                None
+                return None;
+            }
+        };
+        if data.rows == 0 {
+            problems.push(problem(true, Some("data.json"), ProblemWord::NoRows, ""));
+            return Some(0);
+        }
+        let folder = (!plan.model.tower.is_empty()).then(|| ImageFolder::open(&plan.data.image_folder));
+        // A folder that is not there has been told of.
+        if let Ok(folder) = folder.transpose() {
+            let faults = data.faults(folder.as_ref());
+            let detail = faults.example.map(|(row, fault)| format!("row {row}: {fault}"));
+            let none_left = faults.bad == data.rows;
+            if none_left || (faults.bad > 0 && !plan.data.skip_bad_rows) {
+                let word = if none_left { ProblemWord::NoGoodRows } else { ProblemWord::BadRows };
+                let found = problem(true, Some("data.json"), word, &faults.bad.to_string());
+                problems.push(PlanProblem { detail, ..found });
             }
         }
+        Some(data.rows)
     }
 
     pub(crate) fn platform(&self) -> Platform {
@@ -335,7 +382,10 @@ fn with_gaps_filled(
     match resolve_plan(request) {
         Err(AppError::Plan(PlanError::Missing { keys })) => {
             for key in keys {
-                problems.push(problem(true, Some(key), ProblemWord::NotChosen, key));
+                // The pictures are beside the data, wherever that will be.
+                if key != "data.image_folder" {
+                    problems.push(problem(true, Some(key), ProblemWord::NotChosen, key));
+                }
                 request.overrides.set(key, "")?;
             }
             resolve_plan(request)

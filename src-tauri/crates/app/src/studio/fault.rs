@@ -53,6 +53,7 @@ fn code(error: &AppError) -> ErrorCode {
             ErrorCode::Unsupported
         }
         AppError::Interop(InteropError::NoRoom { .. }) => ErrorCode::DiskFull,
+        AppError::Interop(InteropError::Different { .. }) => ErrorCode::Different,
         AppError::Run(error) => run(error),
         AppError::Weights(WeightsError::NoMemory { .. })
         | AppError::Stack(StackError::Weights(WeightsError::NoMemory { .. })) => ErrorCode::OutOfMemory,

@@ -9,6 +9,7 @@ mod bench;
 mod folders;
 mod memory;
 mod model;
+mod preflight;
 mod resolve;
 mod rows;
 mod run;
@@ -25,6 +26,7 @@ pub use eyewright_train::run::{
 };
 pub use folders::{default_run_folder, find_model_folder};
 pub(crate) use memory::{PeakMemory, note_others};
+pub(crate) use preflight::obstacles;
 pub use resolve::{PlanRequest, ResolvedPlan, plan_of_run, resolve_plan};
 pub use run::{TrainRequest, train};
 pub use write_part::{TrainedPart, write_part};

@@ -18,7 +18,7 @@ use eyewright_train::{
     step::TrainerConfig,
 };
 
-use super::resolve::existing;
+use super::{preflight::check_targets, resolve::existing};
 use crate::{AppError, Dtype, open::processor_for};
 
 /// The parts of a plan's model, found and checked; no tensor has been read.
@@ -49,6 +49,7 @@ impl Base {
             projector_depth: plan.model.projector_depth,
             select_layer: plan.model.select_layer,
         })?;
+        check_targets(plan, &files).map_err(|(_, error)| error)?;
         let processor = match &files.eye {
             Some(eye) => Some(processor_for(&eye.preprocessor, eye.tower.config.clip.image_side)?),
             None => None,

@@ -30,7 +30,7 @@ pub use fields::{ALIASES, FIELDS, Field};
 pub use memory::{Coefficients, Forecast, MemoryForecast, PartMemory, Platform, forecast};
 pub use moments::Moment;
 pub use overrides::Overrides;
-pub use parameters::{Linear, PartParameters, TrainableParameters};
+pub use parameters::{Linear, PartParameters, TrainableParameters, unknown_target};
 pub use parts::{
     CheckpointPlan, DataPlan, EarlyStopping, EvaluationPlan, Length, LoraPlan, ModelPlan, OptimiserPlan,
     PlanParts, ProjectorStart, Rates, SchedulePlan, Targets, TrainPlan, Tune, TunePlan, Validation,

@@ -2,7 +2,8 @@
 //!
 //! Counting only; what they cost in memory is the question of [`super::memory`].
 
-use super::parts::{LoraPlan, PlanParts, Tune};
+use super::error::PlanError;
+use super::parts::{LoraPlan, PlanParts, Targets, Tune};
 use super::shapes::{LlmShapes, Packing, TowerShapes};
 
 /// A linear layer `[out, in]` that every block of a part has.
@@ -189,4 +190,27 @@ impl TrainableParameters {
     pub fn all(&self) -> u64 {
         self.llm.all + self.tower.all + self.projector.all
     }
+}
+
+/// The first layer that a plan wants to adapt and its network does not have: the key that names it, and the error.
+pub fn unknown_target(
+    plan: &PlanParts,
+    llm: &LlmShapes,
+    tower: Option<&TowerShapes>,
+) -> Option<(&'static str, PlanError)> {
+    let llm_names = llm.linears().into_iter().chain([llm.head()]).map(|linear| linear.name).collect();
+    let tower_names = tower.map(|tower| tower.linears().iter().map(|linear| linear.name).collect());
+    let parts: [(_, _, Option<Vec<&str>>); 2] = [
+        ("tune.llm.targets", &plan.tune.llm, Some(llm_names)),
+        ("tune.tower.targets", &plan.tune.tower, tower_names),
+    ];
+    parts.into_iter().find_map(|(key, tune, known)| {
+        let (Tune::Lora(LoraPlan { targets: Targets::Named(names), .. }), Some(known)) = (tune, known) else {
+            return None;
+        };
+        let unknown = names.iter().find(|name| !known.contains(&name.as_str()))?;
+        let expected = format!("[\"all\"], or some of {}", known.join(", "));
+        let origin = "the plan".to_owned();
+        Some((key, PlanError::BadValue { origin, key, found: format!("`{unknown}`"), expected }))
+    })
 }

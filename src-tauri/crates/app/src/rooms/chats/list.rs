@@ -49,7 +49,7 @@ impl Inner {
             let name: String =
                 name.chars().filter(|char| char.is_alphanumeric() || " -_".contains(*char)).collect();
             let (ending, text) = match request.format {
-                ChatFormat::Markdown => ("md", markdown(chat)),
+                ChatFormat::Markdown => ("md", markdown(chat, request.you.as_deref().unwrap_or("You"))),
                 ChatFormat::Json => ("json", serde_json::to_string_pretty(chat).unwrap_or_default()),
             };
             Ok(WrittenText { name: format!("{}.{ending}", name.trim()), text })
@@ -74,14 +74,14 @@ fn matching(chat: &StoredChat, words: &[String]) -> Option<Option<String>> {
 }
 
 /// The branch shown, as headings and text.
-fn markdown(chat: &StoredChat) -> String {
+fn markdown(chat: &StoredChat, you: &str) -> String {
     let mut text = format!("# {}\n", if chat.title.is_empty() { "Chat" } else { &chat.title });
     if !chat.system.is_empty() {
         let _ = write!(text, "\n> {}\n", chat.system.replace('\n', "\n> "));
     }
     for message in chat.path_to(chat.current) {
         let who = match message.author {
-            Author::User => "You",
+            Author::User => you,
             Author::Assistant => message.model_name.as_deref().unwrap_or("Model"),
         };
         let _ = write!(text, "\n## {who}\n\n");

@@ -7,14 +7,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use eyewright_data::dataset::{DatasetError, EditError, Patch};
+use eyewright_data::dataset::{DatasetError, EditError, ImageFolder, Patch};
 use eyewright_protocol::{
     ChangedRows, CreateDataset, DatasetId, DatasetRef, DeleteRow, EditRow, ErrorBody, ErrorCode,
     FiledCorrection,
 };
 use serde_json::{Value, json};
 
-use super::{browsed::Browsed, index};
+use super::{
+    browsed::Browsed,
+    doctor::{RowState, follow_change},
+    index,
+};
 use crate::library::{DatasetEntry, DatasetList, make_folder, read_text, replace};
 use crate::rooms::{bad_request, not_found};
 use crate::studio::{Inner, Reply, io_fault, lock, now};
@@ -79,6 +83,7 @@ impl Inner {
     ) -> Reply<ChangedRows> {
         let mut changes = lock(&self.datasets.changes);
         let (_, entry) = self.dataset(dataset)?;
+        let before = self.row_state(&entry, row);
         // The index that `make` reads may already be of a changed file; `apply` compares once more, byte by byte.
         let patch = make(&entry, usize::try_from(row).unwrap_or(usize::MAX))?;
         let hash = patch.apply(Path::new(&entry.json), version).map_err(|error| fault(&error))?;
@@ -88,7 +93,15 @@ impl Inner {
         }
         done.push(Change { row, patch: patch.inverse(), hash, rows });
         let left = done.len();
-        self.after_change(&entry, row, left, |count| count.saturating_sub(rows))
+        self.after_change(&entry, row, left, before.as_ref(), rows == 0)
+    }
+
+    /// How the doctor sees a row; nothing where it was not asked yet.
+    fn row_state(&self, entry: &DatasetEntry, row: u64) -> Option<RowState> {
+        let opened = entry.report.as_ref()?.health.opened_pictures;
+        let index = self.datasets.browsed.index(Path::new(&entry.json)).ok()?;
+        let record = index.record(usize::try_from(row).ok()?).ok()?;
+        Some(RowState::of(&record, ImageFolder::open(Path::new(&entry.image_folder)).ok().as_ref(), opened))
     }
 
     pub(crate) fn undo_row_change(&self, request: DatasetRef) -> Reply<ChangedRows> {
@@ -98,8 +111,10 @@ impl Inner {
         let Some(last) = done.pop() else {
             return Err(not_found("there is no change of this session to take back"));
         };
+        // A row that was taken out is not there; another one has its number.
+        let before = if last.rows == 0 { self.row_state(&entry, last.row) } else { None };
         match last.patch.apply(Path::new(&entry.json), &last.hash) {
-            Ok(_) => self.after_change(&entry, last.row, done.len(), |count| count + last.rows),
+            Ok(_) => self.after_change(&entry, last.row, done.len(), before.as_ref(), true),
             Err(error @ EditError::Dataset(DatasetError::Changed { .. })) => {
                 // None of them fits this file any more.
                 done.clear();
@@ -112,16 +127,22 @@ impl Inner {
         }
     }
 
+    /// `before` is the row as it was, `there` whether there is one now.
     fn after_change(
         &self,
         entry: &DatasetEntry,
         row: u64,
         changes: usize,
-        rows: impl FnOnce(u64) -> u64,
+        before: Option<&RowState>,
+        there: bool,
     ) -> Reply<ChangedRows> {
+        let after = if there { self.row_state(entry, row) } else { None };
+        let rows = self.datasets.browsed.index(Path::new(&entry.json)).map_or(0, |index| index.len() as u64);
         let dataset = self.change_dataset(&entry.id, |entry| {
-            // What the doctor said was about other rows.
-            (entry.rows, entry.report) = (entry.rows.map(rows), None);
+            entry.rows = Some(rows);
+            if let Some(report) = &mut entry.report {
+                follow_change(report, row, before, after.as_ref());
+            }
         })?;
         Ok(ChangedRows { dataset, row, changes: u32::try_from(changes).unwrap_or(u32::MAX) })
     }
@@ -195,8 +216,12 @@ impl Inner {
         rows.push(row);
         let text = serde_json::to_vec_pretty(&rows).unwrap_or_default();
         replace(json, &text)?;
+        let added = self.row_state(&entry, number);
         let summary = self.change_dataset(&id, |entry| {
-            (entry.rows, entry.report) = (Some(number + 1), None);
+            entry.rows = Some(number + 1);
+            if let Some(report) = &mut entry.report {
+                follow_change(report, number, None, added.as_ref());
+            }
         })?;
         Ok(FiledCorrection { dataset: id, name: summary.name, row: number })
     }

@@ -13,11 +13,12 @@ use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder};
 use eyewright_protocol::{
     AddDataset, CheckDataset, CreateDataset, DatasetId, DatasetRef, DatasetRow, DatasetSummary,
     DeleteDataset, DoctorReport, ErrorBody, ErrorCode, JobInfo, JobKind, JobOutcome, ListName, ListRows,
-    Nothing, PictureInfo, RenameDataset, RowPage, RowTurn, Speaker, SplitDataset, SplitResult,
+    Nothing, PictureInfo, RenameDataset, RowFault, RowPage, RowTurn, Speaker, SplitDataset, SplitResult,
 };
 use serde_json::Value;
 
-use self::doctor::{check, faults, row_problem};
+pub(super) use self::doctor::faults;
+use self::doctor::{check, noted_rows, row_problem};
 use self::draw::held_out;
 pub(crate) use self::edit::DatasetRoom;
 use super::{bad_request, files_elsewhere, not_found, search_words};
@@ -54,6 +55,13 @@ fn summary(library: &Library, entry: &DatasetEntry) -> DatasetSummary {
         health: entry.report.as_ref().map(|report| report.health.clone()),
         fault: (!json.is_file()).then(|| format!("`{}` is not there", entry.json)),
     }
+}
+
+/// The name, or with a number behind it if another data set is called so: two of a name cannot be told apart.
+fn free_title(list: &DatasetList, name: &str) -> String {
+    let taken = |name: &str| list.datasets.iter().any(|entry| entry.name == name);
+    let numbered = (2..).map(|number| format!("{name} ({number})"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
 }
 
 /// A folder for a new data set; one that was taken off the list keeps its own.
@@ -100,7 +108,7 @@ impl Inner {
     ) -> Reply<DatasetSummary> {
         let library = self.library()?;
         let mut list = DatasetList::read(&library)?;
-        let name = named(name).unwrap_or_else(|_| "data set".to_owned());
+        let name = free_title(&list, &named(name).unwrap_or_else(|_| "data set".to_owned()));
         let entry = DatasetEntry {
             id: list.free_id(&name)?,
             name,
@@ -159,6 +167,13 @@ impl Inner {
 
     pub(crate) fn rename_dataset(&self, request: RenameDataset) -> Reply<DatasetSummary> {
         let name = named(&request.name)?;
+        let list = DatasetList::read(&self.library()?)?;
+        if list.datasets.iter().any(|entry| entry.name == name && entry.id != request.dataset) {
+            return Err(ErrorBody::new(
+                ErrorCode::AlreadyExists,
+                format!("another data set is called `{name}`"),
+            ));
+        }
         self.change_dataset(&request.dataset, |entry| entry.name = name)
     }
 
@@ -171,8 +186,11 @@ impl Inner {
             return Err(files_elsewhere(&entry.name));
         }
         if request.files && self.reads_from(&folder) {
-            return Err(ErrorBody::new(ErrorCode::Busy, format!("a run trains on `{}`", entry.name))
-                .hint("Stop it first, or take the data set off the list alone."));
+            return Err(ErrorBody::new(
+                ErrorCode::Busy,
+                format!("a run trains on `{}`, or waits to", entry.name),
+            )
+            .hint("Stop it first, or take the data set off the list alone."));
         }
         let mut list = DatasetList::read(&library)?;
         list.datasets.retain(|other| other.id != entry.id);
@@ -201,36 +219,51 @@ impl Inner {
         let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
         let words = search_words(request.search);
         let fault = |error| body(&AppError::from(error));
-        if words.is_empty() && request.problems_only != Some(true) {
+        let noted = |problem| noted_rows(entry.report.as_ref(), problem);
+        // To see that a picture is damaged it must be opened, which takes too long for all of them.
+        let damaged = noted(RowFault::DamagedPicture);
+        let read = |row: usize| self.row(&index, row, folder.as_ref(), damaged.contains(&row));
+        let wanted = request.finding.map(noted);
+        if words.is_empty() && request.problems_only != Some(true) && wanted.is_none() {
             let end = index.len().min(offset.saturating_add(limit));
-            let rows =
-                (offset..end).map(|row| self.row(&index, row, folder.as_ref())).collect::<Reply<_>>()?;
+            let rows = (offset..end).map(read).collect::<Reply<_>>()?;
             return Ok(RowPage { rows, total: Some(index.len() as u64), changes });
         }
+        let candidates: Box<dyn Iterator<Item = usize>> = match &wanted {
+            Some(rows) => Box::new(rows.iter().copied().filter(|row| *row < index.len())),
+            None => Box::new(0..index.len().min(SEARCHED)),
+        };
         let mut rows = Vec::new();
         let mut matches = 0;
-        for row in 0..index.len().min(SEARCHED) {
+        for row in candidates {
             let text = index.text(row).map_err(fault)?.to_lowercase();
             if !words.iter().all(|word| text.contains(word)) {
                 continue;
             }
             if request.problems_only == Some(true) {
                 let record = index.record(row).map_err(fault)?;
-                if faults(&record, folder.as_ref(), false).is_empty() {
+                if !damaged.contains(&row) && faults(&record, folder.as_ref(), false).is_empty() {
                     continue;
                 }
             }
             if matches >= offset && rows.len() < limit {
-                rows.push(self.row(&index, row, folder.as_ref())?);
+                rows.push(read(row)?);
             }
             matches += 1;
         }
-        Ok(RowPage { rows, total: (index.len() <= SEARCHED).then_some(matches as u64), changes })
+        let seen_all = wanted.is_some() || index.len() <= SEARCHED;
+        Ok(RowPage { rows, total: seen_all.then_some(matches as u64), changes })
     }
 
-    fn row(&self, index: &DatasetIndex, row: usize, folder: Option<&ImageFolder>) -> Reply<DatasetRow> {
+    fn row(
+        &self,
+        index: &DatasetIndex,
+        row: usize,
+        folder: Option<&ImageFolder>,
+        open_pictures: bool,
+    ) -> Reply<DatasetRow> {
         let record = index.record(row).map_err(|error| body(&AppError::from(error)))?;
-        let problems = faults(&record, folder, false).iter().map(row_problem).collect();
+        let problems = faults(&record, folder, open_pictures).iter().map(row_problem).collect();
         let record = record.unwrap_or_default();
         let picture = |name: &String| match folder.map(|folder| folder.resolve(name)) {
             Some(Ok(path)) => self.pictures.unopened(&path, name),

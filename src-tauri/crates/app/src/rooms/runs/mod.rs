@@ -1,18 +1,17 @@
 //! Runs: the queue, the one that computes, and what their folders say.
 
 mod awake;
+mod data;
 mod findings;
 mod folder;
 mod live;
 mod load;
 mod read;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-use eyewright_data::dataset::DatasetError;
 use eyewright_protocol::{
     CheckpointRef, DeleteRun, ErrorBody, ErrorCode, JobInfo, JobKind, JobOutcome, ListName, MoveQueued,
     Nothing, RenameRun, RunDraft, RunEstimate, RunId, RunProgress, RunRef, RunState, RunSummary, StartRun,
@@ -21,6 +20,7 @@ use eyewright_protocol::{
 use eyewright_train::plan::{Overrides, RunPlan, Source};
 
 use self::awake::Awake;
+use self::data::DataFiles;
 use super::plans::{draft_of, text_of};
 use super::{bad_request, not_found};
 use crate::card::card_of;
@@ -34,8 +34,8 @@ use folder::RunNote;
 #[derive(Default)]
 pub(crate) struct RunRoom {
     table: Mutex<Table>,
-    /// Rows of data files, by their path, size and age.
-    rows: Mutex<HashMap<(PathBuf, u64, Option<SystemTime>), u64>>,
+    /// Data files that were looked at.
+    pub(crate) data: DataFiles,
 }
 
 #[derive(Default)]
@@ -67,23 +67,6 @@ impl RunRoom {
     /// The run that computes now.
     pub(crate) fn running(&self) -> Option<RunId> {
         lock(&self.table).current.as_ref().map(|current| current.run.clone())
-    }
-
-    /// Rows of a file, counted only when it is new or has changed.
-    pub(crate) fn rows_of_file(
-        &self,
-        file: &Path,
-        count: impl FnOnce() -> Result<u64, DatasetError>,
-    ) -> Result<u64, DatasetError> {
-        let about = std::fs::metadata(file).ok();
-        let age = about.as_ref().and_then(|about| about.modified().ok());
-        let key = (file.to_owned(), about.map_or(0, |about| about.len()), age);
-        if let Some(rows) = lock(&self.rows).get(&key) {
-            return Ok(*rows);
-        }
-        let rows = count()?;
-        lock(&self.rows).insert(key, rows);
-        Ok(rows)
     }
 }
 
@@ -367,14 +350,19 @@ impl Inner {
         Ok(Nothing {})
     }
 
-    /// Whether the run that goes on reads something of this folder.
+    /// Whether a run that goes on or waits reads something of this folder.
     pub(crate) fn reads_from(&self, folder: &Path) -> bool {
-        let current = lock(&self.runs.table).current.as_ref().map(|current| current.run.clone());
-        let Some(run) = current.and_then(|run| self.run_folder(&run).ok()) else { return false };
-        let Ok(plan) = RunPlan::read(&run.join("plan.toml")) else { return false };
-        let parts = [&plan.model.llm, &plan.model.tower].into_iter().map(Path::new);
-        let data = [&plan.data.json, &plan.data.image_folder].into_iter().map(PathBuf::as_path);
-        data.chain(parts).any(|path| path.starts_with(folder))
+        let runs: Vec<RunId> = {
+            let table = lock(&self.runs.table);
+            let waiting = table.queue.iter().map(|waiting| &waiting.run);
+            table.current.iter().map(|current| &current.run).chain(waiting).cloned().collect()
+        };
+        runs.iter().filter_map(|run| self.run_folder(run).ok()).any(|run| {
+            let Ok(plan) = RunPlan::read(&run.join("plan.toml")) else { return false };
+            let parts = [&plan.model.llm, &plan.model.tower].into_iter().map(Path::new);
+            let data = [&plan.data.json, &plan.data.image_folder].into_iter().map(PathBuf::as_path);
+            data.chain(parts).any(|path| path.starts_with(folder))
+        })
     }
 
     pub(crate) fn duplicate_run(&self, request: RunRef) -> Reply<RunDraft> {
@@ -403,9 +391,10 @@ impl Inner {
                 let chosen = folder.join("checkpoints").join(format!("step-{step:06}"));
                 if !chosen.is_dir() {
                     return Err(not_found(format!(
-                        "the run `{}` has no checkpoint at step {step}",
+                        "the run `{}` has no checkpoint at step {step} any more",
                         checkpoint.run
-                    )));
+                    ))
+                    .hint("A run keeps its newest and best ones; choose another one above the chat."));
                 }
                 chosen
             }
@@ -461,11 +450,7 @@ impl Inner {
     }
 
     fn steps_of(&self, plan: &RunPlan) -> Reply<u64> {
-        let rows = self.runs.rows_of_file(&plan.data.json, || {
-            eyewright_data::dataset::DatasetIndex::open(&plan.data.json, &mut |_, _| {})
-                .map(|index| index.len() as u64)
-        });
-        let rows = rows.map_err(|error| body(&error.into()))?;
-        Ok(super::plans::steps(plan, rows).unwrap_or(0))
+        let data = self.runs.data.look(&plan.data.json).map_err(|error| body(&error.into()))?;
+        Ok(super::plans::steps(plan, data.rows).unwrap_or(0))
     }
 }

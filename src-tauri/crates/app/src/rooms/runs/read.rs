@@ -15,7 +15,7 @@ use eyewright_train::run::{Metrics, RunEvent, Sample};
 
 use super::findings::explain;
 use super::folder::RunNote;
-use super::live::metric_row;
+use super::live::{blank_row, metric_row};
 use crate::library::{folder_bytes, names_in, read_json};
 use crate::rooms::plans::{plan_rows, stage_word};
 use crate::studio::{Inner, Reply, io_fault, lock};
@@ -83,6 +83,7 @@ impl Inner {
         let mut summary = RunSummary {
             id: run.clone(),
             name: note.name,
+            folder: folder.display().to_string(),
             state: note.state,
             stage: plan.as_ref().map(|plan| stage_word(plan.stage)),
             recipe: plan.as_ref().map(|plan| plan.recipe().to_owned()).unwrap_or_default(),
@@ -139,13 +140,12 @@ impl Inner {
         drop(table);
         Ok(RunDetail {
             summary: self.summary_of(&request.run)?,
-            plan: plan_rows(&plan, None, recipe.as_ref()),
+            plan: plan_rows(&plan, &BTreeMap::new(), recipe.as_ref()),
             command: plan.to_command(),
             checkpoints: cards.collect(),
             findings: explain(&metrics.rows),
             progress,
             began_from: RunNote::read(&folder)?.began_from,
-            folder: folder.display().to_string(),
         })
     }
 
@@ -166,8 +166,12 @@ impl Inner {
         let mut content = Vec::new();
         opened.take(64 << 20).read_to_end(&mut content).map_err(fault)?;
         let (losses, _) = validations(&folder);
-        for line in content.split_inclusive(|byte| *byte == b'\n') {
-            if page.rows.len() >= limit {
+        // Measured before the first step, which has numbers of its own only afterwards.
+        if let (0, Some(loss)) = (request.offset, losses.get(&0)) {
+            page.rows.push(MetricRow { validation_loss: Some(*loss), ..blank_row(0) });
+        }
+        for (read, line) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            if read >= limit {
                 page.more = true;
                 break;
             }

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::{Host, Studio, StudioConfig};
 use crate::worker::WorkerProgram;
 
+mod plans;
+
 struct NoDoor;
 
 impl Host for NoDoor {
@@ -275,6 +277,54 @@ fn a_demo_data_set_is_drawn_with_pictures_held_out() {
     assert_eq!(drawn(&long)["state"], "cancelled");
     assert_eq!(std::fs::read_dir(home.path().join("datasets")).unwrap().count(), 1);
     assert_eq!(ask(&studio, "list_datasets", json!({})).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_finding_leads_to_its_own_rows_and_outlives_a_correction() {
+    let home = tempfile::tempdir().unwrap();
+    let studio = studio(home.path());
+    let row = |answer: &str, image: &str| {
+        json!({ "image": image, "conversations": [
+            { "from": "human", "value": "<image>\nWhat?" }, { "from": "gpt", "value": answer }
+        ] })
+    };
+    std::fs::write(home.path().join("broken.png"), b"no picture").unwrap();
+    let file = home.path().join("rows.json");
+    let rows = json!([row("", "gone.png"), row("a", "broken.png"), row("b", "gone.png")]);
+    std::fs::write(&file, rows.to_string()).unwrap();
+    let dataset = ask(&studio, "add_dataset", json!({ "json": file, "name": "mine" }))["id"].clone();
+    let job = ask(&studio, "check_dataset", json!({ "dataset": dataset, "open_pictures": true }));
+    while ask(&studio, "get_job", json!({ "job": job["id"] }))["state"] != "finished" {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let page = |finding: &str| {
+        ask(&studio, "list_rows", json!({ "dataset": dataset, "offset": 0, "limit": 9, "finding": finding }))
+    };
+    let numbers = |finding: &str| -> Vec<u64> {
+        page(finding)["rows"].as_array().unwrap().iter().map(|row| row["number"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((numbers("missing_picture"), numbers("empty_answer")), (vec![0, 2], vec![0]));
+    // Only who opens it sees that a picture is none.
+    assert_eq!(page("damaged_picture")["rows"][0]["problems"][0]["problem"], "damaged_picture");
+
+    let version = page("empty_answer")["rows"][0]["version"].clone();
+    let said = json!({ "dataset": dataset, "row": 0, "version": version, "texts": ["<image>\nWhat?", "c"] });
+    ask(&studio, "edit_row", said);
+    assert_eq!((numbers("missing_picture"), numbers("empty_answer")), (vec![0, 2], vec![]));
+    let report = ask(&studio, "dataset_report", json!({ "dataset": dataset }));
+    assert_eq!((&report["health"]["rows"], &report["health"]["fatal"]), (&json!(3), &json!(3)));
+}
+
+#[test]
+fn data_sets_are_told_apart_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let studio = studio(home.path());
+    let made = |name: &str| ask(&studio, "create_dataset", json!({ "name": name }));
+    let (one, two) = (made("cats"), made("cats"));
+    assert_eq!((&one["name"], &two["name"]), (&json!("cats"), &json!("cats (2)")));
+    let rename = |name: &str| json!({ "dataset": two["id"], "name": name });
+    assert_eq!(refused(&studio, "rename_dataset", rename("cats")), ErrorCode::AlreadyExists);
+    assert_eq!(ask(&studio, "rename_dataset", rename("dogs"))["name"], "dogs");
 }
 
 /// What lies in a folder, names and contents.

@@ -1,0 +1,71 @@
+//! What does a run's data file hold: how many rows, and what is wrong with the first ones?
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder, Record, RowProblem};
+
+use crate::rooms::datasets::faults;
+use crate::studio::lock;
+
+/// Rows that are looked at before a run starts; the run itself looks at all.
+const FIRST: usize = 200;
+
+/// A file's rows.
+pub(crate) struct DataFile {
+    /// How many there are.
+    pub(crate) rows: u64,
+    first: Vec<Result<Record, RowProblem>>,
+}
+
+/// What is wrong with the first rows of a file.
+pub(crate) struct FirstFaults {
+    /// Rows that cannot be trained on.
+    pub(crate) bad: u64,
+    /// What is wrong with the first bad one, and its number from 1.
+    pub(crate) example: Option<(u64, String)>,
+}
+
+impl DataFile {
+    fn read(file: &Path) -> Result<Self, DatasetError> {
+        let index = DatasetIndex::open(file, &mut |_, _| {})?;
+        let first = (0..index.len().min(FIRST)).map(|row| index.record(row)).collect::<Result<_, _>>()?;
+        Ok(Self { rows: index.len() as u64, first })
+    }
+
+    /// Looks at the first rows and for their pictures; no picture is opened.
+    pub(crate) fn faults(&self, folder: Option<&ImageFolder>) -> FirstFaults {
+        let found: Vec<(u64, String)> = (1..)
+            .zip(&self.first)
+            .filter_map(|(number, row)| Some((number, faults(row, folder, false).first()?.to_string())))
+            .collect();
+        FirstFaults { bad: found.len() as u64, example: found.into_iter().next() }
+    }
+}
+
+/// A path with its size and age.
+type Stamp = (PathBuf, u64, Option<SystemTime>);
+
+/// Files that were looked at, by what they were then.
+#[derive(Default)]
+pub(crate) struct DataFiles(Mutex<HashMap<Stamp, Arc<DataFile>>>);
+
+impl DataFiles {
+    /// A file's rows, read only when it is new or has changed.
+    pub(crate) fn look(&self, file: &Path) -> Result<Arc<DataFile>, DatasetError> {
+        let about = std::fs::metadata(file).ok();
+        let age = about.as_ref().and_then(|about| about.modified().ok());
+        let stamp = (file.to_owned(), about.map_or(0, |about| about.len()), age);
+        if let Some(known) = lock(&self.0).get(&stamp) {
+            return Ok(Arc::clone(known));
+        }
+        let read = Arc::new(DataFile::read(file)?);
+        let mut known = lock(&self.0);
+        // A file that changes with every correction must not fill the memory.
+        known.retain(|(path, ..), _| path != file);
+        known.insert(stamp, Arc::clone(&read));
+        Ok(read)
+    }
+}
