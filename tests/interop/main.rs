@@ -88,7 +88,7 @@ fn every_whole_form_answers_like_its_source() {
     for format in [Format::LlavaHf, Format::Llava, Format::Eyewright] {
         let folder = home.path().join(format.name());
         let report = write(parts(), format, &folder);
-        let answers = &report.checks.last().unwrap().1;
+        let answers = &report.checks.last().unwrap().result;
         assert!(answers.starts_with("3 of 3 answers are equal"), "{}: {answers}", format.name());
         let far = error(&logits(&whole(folder)), &before);
         assert!(far <= 1e-4, "{}: {far:e}", format.name());
@@ -103,7 +103,7 @@ fn llava_with_its_adapters_answers_like_its_source() {
     let mut request = request(parts(), Format::Llava, &folder);
     request.settings.keep_adapters = true;
     let report = export(&request, &mut |_, _| {}).unwrap();
-    let answers = &report.checks.last().unwrap().1;
+    let answers = &report.checks.last().unwrap().result;
     assert!(answers.starts_with("3 of 3 answers are equal"), "{answers}");
     assert!(report.snippet.contains("--model-base"), "{}", report.snippet);
     let again =
@@ -162,7 +162,7 @@ fn a_pth_that_was_trained_in_full_leaves_in_every_form() {
     for format in [Format::Xtuner, Format::LlavaHf, Format::Llava, Format::Eyewright] {
         let folder = home.path().join(format.name());
         let report = write(paths(), format, &folder);
-        let answers = &report.checks.last().unwrap().1;
+        let answers = &report.checks.last().unwrap().result;
         assert!(answers.starts_with("3 of 3 answers are equal"), "{}: {answers}", format.name());
         let again = match format {
             Format::Xtuner => {

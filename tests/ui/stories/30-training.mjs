@@ -54,7 +54,13 @@ export const stories = {
     await wizard(page, "Preview");
     await page.getByText("pretrain · Data file").waitFor();
     await page.getByText("finetune · Data file").waitFor();
+    await wizard(page, "Data");
+    for (const part of ["pretrain", "finetune"]) {
+      await page.getByRole("region", { name: `Data set for ${part}` }).getByRole("button", { name: "shapes", exact: true }).click();
+    }
+    await wizard(page, "Preview");
     const commands = page.locator("pre.code").filter({ hasText: /^eyewright train/ });
+    await commands.nth(1).waitFor();
     assert.doesNotMatch(await commands.first().textContent(), /--pretrained/);
     assert.match(await commands.last().textContent(), /--pretrained PRETRAINED$/);
   },

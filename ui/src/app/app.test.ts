@@ -64,7 +64,7 @@ test("both languages have the same texts, none empty, and Chinese is Chinese", (
   for (const [place, text] of [...english, ...chinese]) if (typeof text === "string") expect(text.trim(), place).not.toBe("");
   const same = [...english].filter(([place, text]) => typeof text === "string" && chinese.get(place) === text).map(([place]) => place);
   // Names and units that are the same everywhere.
-  for (const place of same) expect(/^\.plan\.(label|word)\.|^\.chat\.top[PK]$|^\.exporting\.names|^\.runs\.csv$/.test(place), place).toBe(true);
+  for (const place of same) expect(/^\.plan\.(label|word)\.|^\.settings\.keyNames\.|^\.chat\.top[PK]$|^\.exporting\.names|^\.runs\.csv$/.test(place), place).toBe(true);
 });
 
 test("every key of a plan has a name in both languages and advice in Chinese", () => {

@@ -610,8 +610,14 @@ export type ExportCheck = {
 what: string,
 /** Whether it held. */
 passed: boolean,
-/** The numbers. */
+/** The result in words. */
 detail: string,
+/** Whether answers were compared, and not the tensors of a file. */
+answers: boolean,
+/** How many of them are equal. */
+equal: number,
+/** Of how many. */
+all: number,
 };
 
 /** Which format. */
@@ -1433,7 +1439,7 @@ export type RunPreview = {
 rows: Array<PlanRow>,
 /** Its stage. */
 stage: StageWord | null,
-/** The equal command line. */
+/** The equal command line; empty as long as something is not chosen. */
 command: string,
 /** The plan as TOML. */
 toml: string,

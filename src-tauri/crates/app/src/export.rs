@@ -28,6 +28,8 @@ use crate::AppError;
 
 mod answers;
 
+use answers::Likeness;
+
 /// What is to be written, where, and how.
 #[derive(Clone, Debug)]
 pub struct ExportRequest {
@@ -56,14 +58,41 @@ pub struct ExportReport {
     pub folder: PathBuf,
     /// Names and sizes of its files.
     pub files: Vec<(String, u64)>,
-    /// What was compared, and the result.
-    pub checks: Vec<(String, String)>,
+    /// What was compared.
+    pub checks: Vec<Check>,
     /// Whether anything was compared; a comparison that fails is an error.
     pub verified: bool,
     /// What was taken for granted because the source does not say it.
     pub assumed: Vec<String>,
     /// Lines that load it.
     pub snippet: String,
+}
+
+/// A comparison that held.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// A file, or `answers`.
+    pub what: String,
+    /// The result in words.
+    pub result: String,
+    /// Tensors or answers that are equal.
+    pub equal: usize,
+    /// Tensors or answers in all. Rounding may change an answer.
+    pub all: usize,
+}
+
+impl Check {
+    /// [`Check::what`] of the answers.
+    pub const ANSWERS: &str = "answers";
+
+    fn of_tensors((file, count): (String, usize)) -> Self {
+        Self { what: file, result: format!("all {count} tensors are equal"), equal: count, all: count }
+    }
+
+    fn of_answers(likeness: &Likeness, remark: &str) -> Self {
+        let (equal, all) = (likeness.equal, likeness.all);
+        Self { what: Self::ANSWERS.to_owned(), result: format!("{likeness}{remark}"), equal, all }
+    }
 }
 
 /// Writes a model in another form. `progress` is told what is done, and bytes as they go by.
@@ -84,18 +113,17 @@ pub fn export(
         format.write(&source, &staging, &request.settings, &mut |bytes| progress("writing", bytes))?;
     let mut checks = Vec::new();
     if let Some(device) = device {
-        for (name, count) in written.verify(staging.folder(), &mut |bytes| progress("comparing", bytes))? {
-            checks.push((name, format!("all {count} tensors are equal")));
-        }
-        let found = compare_answers(&source, request, staging.folder(), &device, progress)?;
-        checks.extend(found.map(|found| ("answers".to_owned(), found)));
+        let equal = written.verify(staging.folder(), &mut |bytes| progress("comparing", bytes))?;
+        checks.extend(equal.into_iter().map(Check::of_tensors));
+        checks.extend(compare_answers(&source, request, staging.folder(), &device, progress)?);
     }
     let folder = staging.target().to_string_lossy().into_owned();
     let files = staging.files()?;
     let assumed = source.assumptions();
     let mut known = training(&request.paths);
     known.extend(assumed.iter().map(|line| ("assumed strength of adapters".to_owned(), line.clone())));
-    let facts = Facts { training: known, checks: checks.clone() };
+    let compared = checks.iter().map(|check| (check.what.clone(), check.result.clone())).collect();
+    let facts = Facts { training: known, checks: compared };
     staging.write("README.md", card::text(&source, format, &facts, &folder, &files).as_bytes())?;
     let snippet = card::snippet(&source, format, &folder, &files);
     let files = staging.files()?;
@@ -119,7 +147,7 @@ fn compare_answers(
     folder: &Path,
     device: &OpenDevice,
     progress: &mut dyn FnMut(&'static str, u64),
-) -> Result<Option<String>, AppError> {
+) -> Result<Option<Check>, AppError> {
     progress("asking", 0);
     let Some(again) = opened_again(source, request, folder)? else { return Ok(None) };
     let written = request.settings.dtype.unwrap_or_else(|| match request.format {
@@ -130,25 +158,26 @@ fn compare_answers(
     });
     let likeness = answers::compare(source, &again, written, device)?;
     if likeness.holds() {
-        return Ok(Some(likeness.to_string()));
+        return Ok(Some(Check::of_answers(&likeness, "")));
     }
     if written == StoredDtype::F32 || !likeness.may_be_rounding() {
         return Err(likeness.fault(folder));
     }
     drop(again);
-    Ok(Some(match in_32_bits(source, request, device, progress) {
+    let remark = match in_32_bits(source, request, device, progress) {
         Ok(exact) if exact.holds() => {
             let far = exact.most;
-            format!("{likeness}: that is rounding to {written}; written in 32 bits they differ by {far:.1e}")
+            format!(": that is rounding to {written}; written in 32 bits they differ by {far:.1e}")
         }
         Ok(exact) => return Err(exact.fault(folder)),
         // What was written stays: its numbers have been compared one by one.
         Err(AppError::Interop(InteropError::NoRoom { .. })) => format!(
-            "{likeness}: more than usual for {written}; there was no room on the disk for a copy in 32 bits, which would \
-             tell whether that is rounding"
+            ": more than usual for {written}; there was no room on the disk for a copy in 32 bits, which would tell \
+             whether that is rounding"
         ),
         Err(error) => return Err(error),
-    }))
+    };
+    Ok(Some(Check::of_answers(&likeness, &remark)))
 }
 
 /// Is it a wrong layout or rounding that moves scores? Writes the same form in 32 bits beside it, asks that, and throws it
@@ -158,7 +187,7 @@ fn in_32_bits(
     request: &ExportRequest,
     device: &OpenDevice,
     progress: &mut dyn FnMut(&'static str, u64),
-) -> Result<answers::Likeness, AppError> {
+) -> Result<Likeness, AppError> {
     let mut exact = request.clone();
     exact.settings.dtype = Some(StoredDtype::F32);
     exact.folder.as_mut_os_string().push("-in-32-bits");
@@ -305,6 +334,6 @@ mod tests {
         source.pads = false;
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let said = compare_answers(&source, &request, &request.folder, &device, &mut |_, _| {}).unwrap();
-        assert!(said.unwrap().starts_with("3 of 3 answers are equal"));
+        assert!(said.unwrap().result.starts_with("3 of 3 answers are equal"));
     }
 }

@@ -169,8 +169,8 @@ fn print(report: &ExportReport, json: bool) -> anyhow::Result<()> {
     for (name, bytes) in &report.files {
         println!("  {name} ({bytes} bytes)");
     }
-    for (what, result) in &report.checks {
-        println!("checked {what}: {result}");
+    for check in &report.checks {
+        println!("checked {}: {}", check.what, check.result);
     }
     if !report.verified {
         println!("not checked (--no-verify)");

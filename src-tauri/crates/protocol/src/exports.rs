@@ -91,7 +91,13 @@ reply! {
         pub what: String,
         /// Whether it held.
         pub passed: bool,
-        /// The numbers.
+        /// The result in words.
         pub detail: String,
+        /// Whether answers were compared, and not the tensors of a file.
+        pub answers: bool,
+        /// How many of them are equal.
+        pub equal: u64,
+        /// Of how many.
+        pub all: u64,
     }
 }

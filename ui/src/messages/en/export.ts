@@ -1,5 +1,7 @@
 // English texts of the export room.
 
+import { counted } from "./counted";
+
 export const exporting = {
   title: "Export",
   text: "Written in other programs' formats, read back and compared before you rely on it.",
@@ -36,7 +38,8 @@ export const exporting = {
   files: "Files",
   snippet: "How to load it",
   answers: "Answers",
-  strength: "Assumed strength of adapters",
+  answersEqual: (equal: string, all: string) => `${equal} of ${counted(all, "answer")} equal, token for token`,
+  tensorsEqual: (all: string) => (all === "1" ? "Its tensor is equal" : `All ${all} tensors are equal`),
   passed: "passed",
   failed: "failed",
   again: "Export another",

@@ -66,8 +66,8 @@ fn farther(a: f32, b: f32) -> f32 {
 
 /// How far what was written is from its source.
 pub(super) struct Likeness {
-    equal: usize,
-    all: usize,
+    pub(super) equal: usize,
+    pub(super) all: usize,
     /// The largest difference of two scores, as a part of the largest score.
     pub(super) most: f32,
     limit: f32,

@@ -17,6 +17,8 @@ use crate::AppError;
 use crate::studio::{Inner, Reply, body};
 use crate::training::{PlanRequest, ResolvedPlan, find_model_folder, obstacles, resolve_plan};
 
+/// Paths without which nothing runs.
+const NEVER_EMPTY: &[&str] = &["data.json", "data.image_folder", "model.llm"];
 /// Longest TOML text that is read.
 const LONGEST: usize = 1 << 20;
 
@@ -127,7 +129,11 @@ impl Inner {
     fn plan_request(&self, draft: &RunDraft, problems: &mut Vec<PlanProblem>) -> Reply<PlanRequest> {
         let library = self.library()?;
         let mut overrides = Overrides::default();
-        for (key, text) in &draft.values {
+        let chosen = draft.values.iter().filter(|(key, text)| {
+            // A plan that was saved before everything was chosen comes back with gaps.
+            !(text.is_empty() && NEVER_EMPTY.contains(&key.as_str()))
+        });
+        for (key, text) in chosen {
             if let Err(error) = overrides.set(key, text) {
                 problems.push(told(Some(key), ProblemWord::NoSuchValue, &error));
             }
@@ -167,6 +173,8 @@ impl Inner {
                 return Ok(empty(problems));
             }
         };
+        // A command with empty paths would not run.
+        let gaps = problems.iter().any(|problem| problem.problem == ProblemWord::NotChosen);
         let plan = &resolved.plan;
         let with = |overrides| PlanRequest { overrides, ..wanted.clone() };
         let plain = resolve_plan(&with(only_needed(&wanted.overrides))).ok();
@@ -190,6 +198,7 @@ impl Inner {
             rows: plan_rows(plan, &usual.unwrap_or_default(), Some(&resolved.recipe)),
             stage: Some(stage_word(plan.stage)),
             command: match request.after {
+                _ if gaps => String::new(),
                 // The folder that the first command names when it ends.
                 Some(_) => format!("{} --pretrained PRETRAINED", plan.to_command()),
                 None => plan.to_command(),

@@ -46,9 +46,6 @@ impl Desk {
         for (key, value) in changes {
             values[key] = json!(value);
         }
-        // An empty field of the wizard is one that is not set.
-        let values = values.as_object_mut().unwrap();
-        values.retain(|_, value| value != "");
         json!({ "recipe": recipe, "preset": "demo", "values": values })
     }
 

@@ -11,7 +11,7 @@ use eyewright_train::run::{Phase, RunControl, RunEvent, RunSummary, Start};
 
 use super::{Buttons, Order, Voice, chat};
 use crate::AppError;
-use crate::export::{Alphas, ExportRequest, ExportSettings, export};
+use crate::export::{Alphas, Check, ExportRequest, ExportSettings, export};
 use crate::studio::{Reply, body};
 use crate::training::{PeakMemory, TrainRequest, note_others, train};
 use crate::worker::messages::{ExportTask, RunButton, Task, TaskEvent, TrainTask, form};
@@ -117,7 +117,14 @@ fn write_export(task: &ExportTask, id: u64, voice: &Voice) -> Reply<TaskEvent> {
         checks: report
             .checks
             .into_iter()
-            .map(|(what, detail)| ExportCheck { what, passed: true, detail })
+            .map(|check| ExportCheck {
+                answers: check.what == Check::ANSWERS,
+                what: check.what,
+                passed: true,
+                detail: check.result,
+                equal: check.equal as u64,
+                all: check.all as u64,
+            })
             .collect(),
         verified: report.verified,
         snippet: report.snippet,
