@@ -1,5 +1,8 @@
 // Do formats, addresses, shortcuts, lost events and both languages hold?
 
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
 import { expect, test } from "vitest";
 
 import bindings from "../bindings/protocol.ts?raw";
@@ -77,4 +80,12 @@ test.each(["ErrorCode", "RowFault"])("every %s of the core has words in both lan
   const codes = [...declared.matchAll(/"(\w+)"/g)].map((found) => found[1]);
   expect(codes.length).toBeGreaterThan(5);
   for (const words of [en, zh]) expect(Object.keys(type === "ErrorCode" ? words.errors : words.datasets.problems).sort()).toEqual(codes.sort());
+});
+
+test("what the core names in English has a name in Chinese", () => {
+  const models = join(import.meta.dirname, "../../../models");
+  const named = (folder: string) => readdirSync(join(models, folder)).filter((file) => file.endsWith(".toml")).map((file) => file.slice(0, -5)).sort();
+  expect(Object.keys(zh.models.licences).sort()).toEqual(named("presets"));
+  expect(Object.keys(zh.plan.summary).sort()).toEqual([...named("presets"), ...named("recipes")].sort());
+  expect(Object.keys(zh.models.names)).toEqual(["demo", "demo-llm", "demo-tower"]);
 });

@@ -86,6 +86,11 @@ export function isAtWork(one: JobInfo | undefined): boolean {
   return one?.state === "running" || one?.state === "waiting";
 }
 
+/** Whether a run has the device, for as long as which there are no answers. */
+export function isActive(run: RunSummary): boolean {
+  return ["preparing", "running", "stopping"].includes(run.state);
+}
+
 export function useSettings(settings: Settings): void {
   live.settings = settings;
   speak(settings.language);

@@ -1516,6 +1516,8 @@ step: number,
 steps: number | null,
 /** The newest loss. */
 loss: number | null,
+/** Whether there is a checkpoint. */
+saved: boolean,
 /** When it was made, in milliseconds since 1970. */
 created: number,
 /** When it ended. */

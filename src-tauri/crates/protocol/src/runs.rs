@@ -123,6 +123,8 @@ reply! {
         pub steps: Option<u64>,
         /// The newest loss.
         pub loss: Option<f64>,
+        /// Whether there is a checkpoint.
+        pub saved: bool,
         /// When it was made, in milliseconds since 1970.
         pub created: u64,
         /// When it ended.

@@ -62,6 +62,7 @@ export const datasets = {
   problemsOnly: "Only rows with problems",
   onlyFinding: (what: string) => `Only: ${what}`,
   allRows: "Show all rows",
+  findingCut: (count: string) => `The check noted the first ${counted(count, "row")}; check again for the others.`,
   row: (number: string) => `Row ${number}`,
   textOnly: "text only",
   noRows: "No rows match.",

@@ -54,7 +54,7 @@ export const errors: Record<ErrorCode, string> = {
   conflict: "It was changed elsewhere in the meantime. Nothing was overwritten; look at it as it is now.",
   file: "A file or folder cannot be read or written. Check the disk and who may use it.",
   damaged: "A file is damaged, or not what it should be. Get it again, or choose another one.",
-  different: "What was written does not say what it was made from, so nothing of it was kept. Take another type of numbers or another format; if it fails again, it is a fault of Eyewright.",
+  different: "What was written is not the same model as its source, so nothing of it was kept. Take another type of numbers or another format; if it fails again, it is a fault of Eyewright.",
   does_not_fit: "These parts do not belong together. Choose parts of one model.",
   no_eyes: "This model cannot see pictures. Choose a model with eyes.",
   only_an_address: "Only an address came, and Eyewright reads no web pages: save the picture first and drop its file, or copy the picture and paste it here.",

@@ -112,7 +112,7 @@ export const runs = {
   key: "Setting",
   value: "Value",
   from: "From",
-  notWhileRunning: "When the run has ended or was stopped.",
+  notWhileRunning: "A run is using the device. Wait until it has ended, or stop it.",
   command: "The same as a command",
   folder: "Folder",
   logCut: "Earlier lines are in the file.",

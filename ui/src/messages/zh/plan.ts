@@ -94,7 +94,7 @@ export const plan: Messages["plan"] = {
     unreadable_data: () => "无法读取数据集。",
     unusable: () => "不能用于本次训练。",
     bad_rows: (count) => `开头的行中有 ${count} 行无法用于训练。`,
-    no_good_rows: () => "没有任何一行可以用于训练。",
+    no_good_rows: (count) => `前 ${count} 行中没有一行可以用于训练。`,
   },
   problemHint: {
     too_large: "请选一种省内存的办法。",

@@ -112,7 +112,7 @@ export const runs: Messages["runs"] = {
   key: "设置项",
   value: "值",
   from: "来源",
-  notWhileRunning: "须等训练结束或停止之后。",
+  notWhileRunning: "训练正在使用设备。请等它结束，或先停止它。",
   command: "等价命令",
   folder: "文件夹",
   logCut: "更早的内容在文件中。",

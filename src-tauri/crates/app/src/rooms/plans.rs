@@ -15,7 +15,7 @@ use eyewright_train::plan::{
 use super::bad_request;
 use crate::AppError;
 use crate::studio::{Inner, Reply, body};
-use crate::training::{PlanRequest, ResolvedPlan, find_model_folder, obstacles, resolve_plan};
+use crate::training::{PlanRequest, ResolvedPlan, find_model_folder, resolve_plan};
 
 /// Paths without which nothing runs.
 const NEVER_EMPTY: &[&str] = &["data.json", "data.image_folder", "model.llm"];
@@ -251,7 +251,7 @@ impl Inner {
                 problems.push(problem(true, Some("evaluation.images"), ProblemWord::PathNotThere, picture));
             }
         }
-        for obstacle in obstacles(plan) {
+        for obstacle in self.runs.preflight.obstacles(plan) {
             problems.push(told(Some(obstacle.key), ProblemWord::Unusable, &obstacle.error));
         }
     }
@@ -274,15 +274,23 @@ impl Inner {
         }
         let folder = (!plan.model.tower.is_empty()).then(|| ImageFolder::open(&plan.data.image_folder));
         // A folder that is not there has been told of.
-        if let Ok(folder) = folder.transpose() {
-            let faults = data.faults(folder.as_ref());
-            let detail = faults.example.map(|(row, fault)| format!("row {row}: {fault}"));
-            let none_left = faults.bad == data.rows;
-            if none_left || (faults.bad > 0 && !plan.data.skip_bad_rows) {
-                let word = if none_left { ProblemWord::NoGoodRows } else { ProblemWord::BadRows };
-                let found = problem(true, Some("data.json"), word, &faults.bad.to_string());
-                problems.push(PlanProblem { detail, ..found });
-            }
+        let Ok(folder) = folder.transpose() else { return Some(data.rows) };
+        let first = data.first_rows(folder.as_ref(), plan.tune.llm.is_trained());
+        let none_is_good = first.bad + first.useless == first.all;
+        let skips = plan.data.skip_bad_rows;
+        if none_is_good || (first.bad > 0 && !skips) {
+            let (word, count) = match none_is_good {
+                true => (ProblemWord::NoGoodRows, first.all),
+                false => (ProblemWord::BadRows, first.bad),
+            };
+            let detail = match first.example {
+                Some((row, fault)) => format!("row {row}: {fault}"),
+                None => AppError::NoPictures { file: plan.data.json.clone() }.to_string(),
+            };
+            // Of a long file those behind may be good.
+            let blocks = first.all == data.rows || (first.bad > 0 && !skips);
+            let found = problem(blocks, Some("data.json"), word, &count.to_string());
+            problems.push(PlanProblem { detail: Some(detail), ..found });
         }
         Some(data.rows)
     }

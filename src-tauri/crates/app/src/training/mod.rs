@@ -26,7 +26,7 @@ pub use eyewright_train::run::{
 };
 pub use folders::{default_run_folder, find_model_folder};
 pub(crate) use memory::{PeakMemory, note_others};
-pub(crate) use preflight::obstacles;
+pub(crate) use preflight::Preflight;
 pub use resolve::{PlanRequest, ResolvedPlan, plan_of_run, resolve_plan};
 pub use run::{TrainRequest, train};
 pub use write_part::{TrainedPart, write_part};

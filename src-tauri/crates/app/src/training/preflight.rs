@@ -1,11 +1,18 @@
-//! What would keep a run from starting, as far as small files tell?
+//! What would keep a run from starting, as far as can be told without a tensor and without a row?
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::SystemTime,
+};
 
 use eyewright_data::{dataset::ImageFolder, template::ChatTemplate, tokenizer::Tokenizer};
-use eyewright_model::stack::{StartFiles, StartPaths};
+use eyewright_model::stack::{StackError, StartFiles, StartPaths};
 use eyewright_train::plan::{LlmShapes, ProjectorStart, RunPlan, TowerShapes, unknown_target};
 
 use super::find_model_folder;
-use crate::{AppError, open::processor_for};
+use crate::{AppError, open::processor_for, studio::lock};
 
 /// Something that a run would stumble over, and the key of the plan that has to do with it.
 pub(crate) struct Obstacle {
@@ -13,54 +20,81 @@ pub(crate) struct Obstacle {
     pub(crate) error: AppError,
 }
 
-/// Configurations and headers are read, no tensor and no row. What is not here or not chosen is not spoken of.
-pub(crate) fn obstacles(plan: &RunPlan) -> Vec<Obstacle> {
-    let mut found = Vec::new();
-    let mut note = |key, error: AppError| found.push(Obstacle { key, error });
-    if let Err(error) = ChatTemplate::named(&plan.data.template) {
-        note("data.template", error.into());
-    }
-    if let Err((key, error)) = look_at_parts(plan) {
-        note(key, error);
-    }
-    // Without the file, its folder is no news.
-    if !plan.model.tower.is_empty()
-        && plan.data.json.is_file()
-        && let Err(error) = ImageFolder::open(&plan.data.image_folder)
-    {
-        note("data.image_folder", error.into());
-    }
-    found
+/// Looks at plans, at every change of one. A tokenizer that could be read is not read again: it is the only large file.
+#[derive(Default)]
+pub(crate) struct Preflight {
+    tokenizers: Mutex<HashSet<(PathBuf, Option<SystemTime>)>>,
 }
 
-/// One part after the other: a fault is told beside the part that brought it.
-fn look_at_parts(plan: &RunPlan) -> Result<(), (&'static str, AppError)> {
-    let here = |name: &String| (!name.is_empty()).then(|| find_model_folder(name)).flatten();
-    let Some(llm) = here(&plan.model.llm) else { return Ok(()) };
-    let mut paths = StartPaths {
-        llm,
-        projector_depth: plan.model.projector_depth,
-        select_layer: plan.model.select_layer,
-        ..StartPaths::default()
+impl Preflight {
+    /// What is not here or not chosen is not spoken of.
+    pub(crate) fn obstacles(&self, plan: &RunPlan) -> Vec<Obstacle> {
+        let mut found = Vec::new();
+        let mut note = |key, error: AppError| found.push(Obstacle { key, error });
+        if let Err(error) = ChatTemplate::named(&plan.data.template) {
+            note("data.template", error.into());
+        }
+        if let Err((key, error)) = self.look_at_parts(plan) {
+            note(key, error);
+        }
+        // Without the file, its folder is no news.
+        if !plan.model.tower.is_empty()
+            && plan.data.json.is_file()
+            && let Err(error) = ImageFolder::open(&plan.data.image_folder)
+        {
+            note("data.image_folder", error.into());
+        }
+        found
+    }
+
+    fn look_at_parts(&self, plan: &RunPlan) -> Result<(), (&'static str, AppError)> {
+        let here = |name: &String| (!name.is_empty()).then(|| find_model_folder(name)).flatten();
+        let Some(llm) = here(&plan.model.llm) else { return Ok(()) };
+        self.look_at_tokenizer(&llm).map_err(|error| ("model.llm", error))?;
+        let tower = here(&plan.model.tower);
+        let tower_is_away = tower.is_none() && !plan.model.tower.is_empty();
+        let projector = match &plan.model.projector {
+            ProjectorStart::Pretrained(path) if path.exists() && !tower_is_away => Some(path.clone()),
+            _ => None,
+        };
+        let paths = StartPaths {
+            llm,
+            tower,
+            projector,
+            projector_depth: plan.model.projector_depth,
+            select_layer: plan.model.select_layer,
+        };
+        let files = StartFiles::find(&paths).map_err(|error| (culprit(&paths), error.into()))?;
+        if let Some(eye) = &files.eye {
+            processor_for(&eye.preprocessor, eye.tower.config.clip.image_side)
+                .map_err(|error| ("model.tower", error))?;
+        }
+        check_targets(plan, &files)
+    }
+
+    fn look_at_tokenizer(&self, folder: &Path) -> Result<(), AppError> {
+        let changed = folder.metadata().and_then(|about| about.modified()).ok();
+        let stamp = (folder.to_owned(), changed);
+        if !lock(&self.tokenizers).contains(&stamp) {
+            Tokenizer::open(folder)?;
+            lock(&self.tokenizers).insert(stamp);
+        }
+        Ok(())
+    }
+}
+
+/// Which part makes the search fail: one after the other is added.
+fn culprit(paths: &StartPaths) -> &'static str {
+    let find = |tower: Option<&PathBuf>| -> Result<StartFiles, StackError> {
+        StartFiles::find(&StartPaths { tower: tower.cloned(), projector: None, ..paths.clone() })
     };
-    let find = |paths: &StartPaths, key| StartFiles::find(paths).map_err(|error| (key, error.into()));
-    let mut files = find(&paths, "model.llm")?;
-    Tokenizer::open(&paths.llm).map_err(|error| ("model.llm", error.into()))?;
-    if let Some(tower) = here(&plan.model.tower) {
-        paths.tower = Some(tower);
-        files = find(&paths, "model.tower")?;
+    if find(None).is_err() {
+        "model.llm"
+    } else if find(paths.tower.as_ref()).is_err() {
+        "model.tower"
+    } else {
+        "model.pretrained"
     }
-    if let Some(eye) = &files.eye {
-        processor_for(&eye.preprocessor, eye.tower.config.clip.image_side)
-            .map_err(|error| ("model.tower", error))?;
-    }
-    if let ProjectorStart::Pretrained(projector) = &plan.model.projector
-        && projector.exists()
-    {
-        paths.projector = Some(projector.clone());
-        files = find(&paths, "model.pretrained")?;
-    }
-    check_targets(plan, &files)
 }
 
 /// Adapters are wanted only beside layers that there are.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     browsed::Browsed,
-    doctor::{RowState, follow_change},
+    doctor::{RowChange, RowState, follow_change},
     index,
 };
 use crate::library::{DatasetEntry, DatasetList, make_folder, read_text, replace};
@@ -25,6 +25,9 @@ use crate::studio::{Inner, Reply, io_fault, lock, now};
 
 /// Changes that are remembered for each data set.
 const REMEMBERED: usize = 100;
+
+/// Where corrections go unless another place is named.
+const CORRECTIONS: &str = "corrections";
 
 /// A change that was written.
 struct Change {
@@ -93,10 +96,10 @@ impl Inner {
         }
         done.push(Change { row, patch: patch.inverse(), hash, rows });
         let left = done.len();
-        self.after_change(&entry, row, left, before.as_ref(), rows == 0)
+        self.after_change(&entry, row, left, before, rows == 0)
     }
 
-    /// How the doctor sees a row; nothing where it was not asked yet.
+    /// How the doctor sees a row; nothing where it was not asked yet, or the row cannot be read.
     fn row_state(&self, entry: &DatasetEntry, row: u64) -> Option<RowState> {
         let opened = entry.report.as_ref()?.health.opened_pictures;
         let index = self.datasets.browsed.index(Path::new(&entry.json)).ok()?;
@@ -114,7 +117,7 @@ impl Inner {
         // A row that was taken out is not there; another one has its number.
         let before = if last.rows == 0 { self.row_state(&entry, last.row) } else { None };
         match last.patch.apply(Path::new(&entry.json), &last.hash) {
-            Ok(_) => self.after_change(&entry, last.row, done.len(), before.as_ref(), true),
+            Ok(_) => self.after_change(&entry, last.row, done.len(), before, true),
             Err(error @ EditError::Dataset(DatasetError::Changed { .. })) => {
                 // None of them fits this file any more.
                 done.clear();
@@ -133,16 +136,26 @@ impl Inner {
         entry: &DatasetEntry,
         row: u64,
         changes: usize,
-        before: Option<&RowState>,
+        before: Option<RowState>,
         there: bool,
     ) -> Reply<ChangedRows> {
-        let after = if there { self.row_state(entry, row) } else { None };
-        let rows = self.datasets.browsed.index(Path::new(&entry.json)).map_or(0, |index| index.len() as u64);
+        let change = match (before, there) {
+            (Some(before), true) => self.row_state(entry, row).map(|after| RowChange::Edited(before, after)),
+            (Some(before), false) => Some(RowChange::Gone(before)),
+            (None, _) => self.row_state(entry, row).map(RowChange::Come),
+        };
+        let rows = match self.datasets.browsed.index(Path::new(&entry.json)) {
+            Ok(index) => Some(index.len() as u64),
+            Err(DatasetError::Empty { .. }) => Some(0),
+            // Somebody else was here meanwhile; the next look at the rows says what is wrong.
+            Err(_) => None,
+        };
         let dataset = self.change_dataset(&entry.id, |entry| {
-            entry.rows = Some(rows);
-            if let Some(report) = &mut entry.report {
-                follow_change(report, row, before, after.as_ref());
-            }
+            entry.rows = rows;
+            entry.report = entry.report.take().zip(change).map(|(mut report, change)| {
+                follow_change(&mut report, row, &change);
+                report
+            });
         })?;
         Ok(ChangedRows { dataset, row, changes: u32::try_from(changes).unwrap_or(u32::MAX) })
     }
@@ -160,14 +173,15 @@ impl Inner {
         let id = match dataset {
             Some(id) => id,
             None => {
-                let found = DatasetList::read(&library)?
-                    .datasets
-                    .into_iter()
-                    .find(|entry| entry.name == "corrections");
-                let here = found.filter(|entry| Path::new(&entry.json).is_file()).map(|entry| entry.id);
-                match here {
-                    Some(id) => id,
-                    None => self.create_dataset(CreateDataset { name: "corrections".to_owned() })?.id,
+                // One whose file is gone keeps its name, and its place has a number.
+                let ours = |entry: &DatasetEntry| {
+                    let rest = entry.name.strip_prefix(CORRECTIONS);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+                        && Path::new(&entry.json).is_file()
+                };
+                match DatasetList::read(&library)?.datasets.into_iter().find(ours) {
+                    Some(entry) => entry.id,
+                    None => self.create_dataset(CreateDataset { name: CORRECTIONS.to_owned() })?.id,
                 }
             }
         };
@@ -216,12 +230,13 @@ impl Inner {
         rows.push(row);
         let text = serde_json::to_vec_pretty(&rows).unwrap_or_default();
         replace(json, &text)?;
-        let added = self.row_state(&entry, number);
+        let added = self.row_state(&entry, number).map(RowChange::Come);
         let summary = self.change_dataset(&id, |entry| {
             entry.rows = Some(number + 1);
-            if let Some(report) = &mut entry.report {
-                follow_change(report, number, None, added.as_ref());
-            }
+            entry.report = entry.report.take().zip(added).map(|(mut report, added)| {
+                follow_change(&mut report, number, &added);
+                report
+            });
         })?;
         Ok(FiledCorrection { dataset: id, name: summary.name, row: number })
     }

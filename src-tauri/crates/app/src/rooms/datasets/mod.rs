@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use eyewright_data::conversation::Role;
-use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder};
+use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder, RowProblem as Fault};
 use eyewright_protocol::{
     AddDataset, CheckDataset, CreateDataset, DatasetId, DatasetRef, DatasetRow, DatasetSummary,
     DeleteDataset, DoctorReport, ErrorBody, ErrorCode, JobInfo, JobKind, JobOutcome, ListName, ListRows,
@@ -18,7 +18,7 @@ use eyewright_protocol::{
 use serde_json::Value;
 
 pub(super) use self::doctor::faults;
-use self::doctor::{check, noted_rows, row_problem};
+use self::doctor::{check, kind, noted_rows, row_problem};
 use self::draw::held_out;
 pub(crate) use self::edit::DatasetRoom;
 use super::{bad_request, files_elsewhere, not_found, search_words};
@@ -240,9 +240,12 @@ impl Inner {
             if !words.iter().all(|word| text.contains(word)) {
                 continue;
             }
-            if request.problems_only == Some(true) {
+            if request.problems_only == Some(true) || request.finding.is_some() {
                 let record = index.record(row).map_err(fault)?;
-                if !damaged.contains(&row) && faults(&record, folder.as_ref(), false).is_empty() {
+                let found = faults(&record, folder.as_ref(), damaged.contains(&row));
+                // What was found may be mended by now.
+                let wanted = |found: &Fault| request.finding.is_none_or(|finding| kind(found) == finding);
+                if !found.iter().any(wanted) {
                     continue;
                 }
             }
@@ -302,7 +305,14 @@ impl Inner {
         let (name, subject) = (entry.name.clone(), Some(entry.id.to_string()));
         let open_pictures = request.open_pictures.unwrap_or(false);
         Ok(self.jobs.spawn(JobKind::Check, name, subject, move |job| {
-            let report = check(&entry, open_pictures, job)?;
+            let (report, hash) = check(&entry, open_pictures, job)?;
+            // A correction that was made meanwhile is not in the report, and nobody makes one now.
+            let _alone = here.datasets.alone();
+            let now = here.datasets.browsed.index(Path::new(&entry.json));
+            if now.is_ok_and(|now| now.hash() != hash) {
+                let message = format!("`{}` has changed while it was checked", entry.json);
+                return Err(ErrorBody::new(ErrorCode::Conflict, message).hint("Check it again."));
+            }
             here.change_dataset(&entry.id, |entry| {
                 entry.rows = Some(report.health.rows);
                 entry.report = Some(report.clone());

@@ -20,12 +20,16 @@ pub(crate) struct DataFile {
     first: Vec<Result<Record, RowProblem>>,
 }
 
-/// What is wrong with the first rows of a file.
-pub(crate) struct FirstFaults {
+/// What the first rows of a file are like, for a plan.
+pub(crate) struct FirstRows {
+    /// Rows that were looked at.
+    pub(crate) all: u64,
     /// Rows that cannot be trained on.
     pub(crate) bad: u64,
+    /// Rows that are left out without a word: they have no picture, and only what sees is trained.
+    pub(crate) useless: u64,
     /// What is wrong with the first bad one, and its number from 1.
-    pub(crate) example: Option<(u64, String)>,
+    pub(crate) example: Option<(u64, RowProblem)>,
 }
 
 impl DataFile {
@@ -35,13 +39,21 @@ impl DataFile {
         Ok(Self { rows: index.len() as u64, first })
     }
 
-    /// Looks at the first rows and for their pictures; no picture is opened.
-    pub(crate) fn faults(&self, folder: Option<&ImageFolder>) -> FirstFaults {
-        let found: Vec<(u64, String)> = (1..)
-            .zip(&self.first)
-            .filter_map(|(number, row)| Some((number, faults(row, folder, false).first()?.to_string())))
-            .collect();
-        FirstFaults { bad: found.len() as u64, example: found.into_iter().next() }
+    /// Looks at the first rows and for their pictures in the folder, if the model has eyes; no picture is opened.
+    pub(crate) fn first_rows(&self, folder: Option<&ImageFolder>, llm_is_trained: bool) -> FirstRows {
+        let mut found = FirstRows { all: self.first.len() as u64, bad: 0, useless: 0, example: None };
+        for (number, row) in (1..).zip(&self.first) {
+            let has_pictures = row.as_ref().is_ok_and(|row| !row.images.is_empty());
+            let blind = (folder.is_none() && has_pictures).then_some(RowProblem::NoEye);
+            match faults(row, folder, false).into_iter().next().or(blind) {
+                Some(fault) => {
+                    found.bad += 1;
+                    found.example.get_or_insert((number, fault));
+                }
+                None => found.useless += u64::from(!has_pictures && !llm_is_trained),
+            }
+        }
+        found
     }
 }
 

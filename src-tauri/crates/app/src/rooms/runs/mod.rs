@@ -17,7 +17,7 @@ use eyewright_protocol::{
     Nothing, RenameRun, RunDraft, RunEstimate, RunId, RunProgress, RunRef, RunState, RunSummary, StartRun,
     StopHow, StopRun,
 };
-use eyewright_train::plan::{Overrides, RunPlan, Source};
+use eyewright_train::plan::{Overrides, ProjectorStart, RunPlan, Source, Validation};
 
 use self::awake::Awake;
 use self::data::DataFiles;
@@ -26,6 +26,7 @@ use super::{bad_request, not_found};
 use crate::card::card_of;
 use crate::library::{free_name, remove_folder, replace};
 use crate::studio::{Inner, JobHandle, Reply, body, lock, now};
+use crate::training::Preflight;
 use crate::worker::{ModelTask, RunButton, Task, TaskEvent, TrainTask};
 
 use folder::RunNote;
@@ -36,6 +37,8 @@ pub(crate) struct RunRoom {
     table: Mutex<Table>,
     /// Data files that were looked at.
     pub(crate) data: DataFiles,
+    /// Models that were looked at.
+    pub(crate) preflight: Preflight,
 }
 
 #[derive(Default)]
@@ -332,6 +335,13 @@ impl Inner {
 
     pub(crate) fn delete_run(&self, request: DeleteRun) -> Reply<Nothing> {
         let folder = self.run_folder(&request.run)?;
+        if request.files && self.reads_from(&folder) {
+            return Err(ErrorBody::new(
+                ErrorCode::Busy,
+                format!("a run begins from `{}`, or waits to", request.run),
+            )
+            .hint("Stop that one first, or take this one off the list alone."));
+        }
         {
             let mut table = lock(&self.runs.table);
             if table.current.as_ref().is_some_and(|current| current.run == request.run) {
@@ -359,9 +369,17 @@ impl Inner {
         };
         runs.iter().filter_map(|run| self.run_folder(run).ok()).any(|run| {
             let Ok(plan) = RunPlan::read(&run.join("plan.toml")) else { return false };
-            let parts = [&plan.model.llm, &plan.model.tower].into_iter().map(Path::new);
+            let pictures = plan.evaluation.images.iter().map(Path::new);
+            let models = [&plan.model.llm, &plan.model.tower].into_iter().map(Path::new);
             let data = [&plan.data.json, &plan.data.image_folder].into_iter().map(PathBuf::as_path);
-            data.chain(parts).any(|path| path.starts_with(folder))
+            let mut paths: Vec<&Path> = data.chain(models).chain(pictures).collect();
+            if let ProjectorStart::Pretrained(projector) = &plan.model.projector {
+                paths.push(projector);
+            }
+            if let Validation::File(file) = &plan.data.validation {
+                paths.push(file);
+            }
+            paths.iter().any(|path| path.starts_with(folder))
         })
     }
 

@@ -92,6 +92,7 @@ impl Inner {
             step: last.as_ref().map_or(0, |metrics| metrics.step),
             steps: last.as_ref().map(|metrics| metrics.steps),
             loss: last.and_then(|metrics| metrics.loss),
+            saved: !checkpoints(&folder).is_empty(),
             created: note.created,
             ended: note.ended,
             place: None,
@@ -154,6 +155,11 @@ impl Inner {
         let limit = request.limit.unwrap_or(5_000).min(20_000) as usize;
         let file = folder.join("metrics.jsonl");
         let mut page = MetricsPage { rows: Vec::new(), next: request.offset, more: false };
+        let (losses, _) = validations(&folder);
+        // Measured before the first step, which has numbers of its own only afterwards.
+        if let (0, Some(loss)) = (request.offset, losses.get(&0)) {
+            page.rows.push(MetricRow { validation_loss: Some(*loss), ..blank_row(0) });
+        }
         let Ok(mut opened) = File::open(&file) else { return Ok(page) };
         let fault = |error| io_fault("read", &file, &error);
         let length = opened.metadata().map_err(fault)?.len();
@@ -165,11 +171,6 @@ impl Inner {
         opened.seek(SeekFrom::Start(request.offset)).map_err(fault)?;
         let mut content = Vec::new();
         opened.take(64 << 20).read_to_end(&mut content).map_err(fault)?;
-        let (losses, _) = validations(&folder);
-        // Measured before the first step, which has numbers of its own only afterwards.
-        if let (0, Some(loss)) = (request.offset, losses.get(&0)) {
-            page.rows.push(MetricRow { validation_loss: Some(*loss), ..blank_row(0) });
-        }
         for (read, line) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {
             if read >= limit {
                 page.more = true;

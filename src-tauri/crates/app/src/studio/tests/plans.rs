@@ -84,6 +84,9 @@ fn what_would_stop_a_run_at_once_is_told_before_it_starts() {
         (&[("data.validation_file", "/no/such.json")], "data.validation_file", "path_not_there"),
         (&[("model.llm", empty)], "model.llm", "unusable"),
         (&[("model.tower", llm.to_str().unwrap())], "model.tower", "unusable"),
+        (&[("model.tower", "nobody/nothing")], "model.tower", "model_not_here"),
+        // A model without eyes can read none of these rows.
+        (&[("model.tower", ""), ("model.pretrained", "")], "data.json", "no_good_rows"),
         (&[("model.pretrained", empty)], "model.pretrained", "unusable"),
         (&[("tune.llm.targets", "[\"foo\"]")], "tune.llm.targets", "unusable"),
         (&[("train.batch", "many")], "train.batch", "no_such_value"),
@@ -105,6 +108,38 @@ fn rows_that_cannot_be_trained_on_block_unless_they_are_left_out() {
     assert_eq!(problem["name"], "1");
     assert!(problem["detail"].as_str().unwrap().starts_with("row 2: "), "{problem}");
     assert_eq!(desk.blocks(&[("data.skip_bad_rows", "true")]), []);
+}
+
+#[test]
+fn only_the_first_rows_of_a_long_file_are_looked_at() {
+    let desk = Desk::new();
+    let file = desk.home.path().join("rows.json");
+    let rows: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    std::fs::write(&file, Value::Array(vec![rows[0].clone(); 201]).to_string()).unwrap();
+    let empty = desk.home.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let wrong = ("data.image_folder", empty.to_str().unwrap());
+    assert_eq!(desk.blocks(&[wrong]), [("data.json".to_owned(), "no_good_rows".to_owned())]);
+    // Left out they do not block, for there may be others behind them; but it is said.
+    let skipped = [wrong, ("data.skip_bad_rows", "true")];
+    assert_eq!(desk.blocks(&skipped), []);
+    let problem = &desk.preview(&skipped)["problems"][0];
+    assert_eq!((&problem["problem"], &problem["name"]), (&json!("no_good_rows"), &json!("200")));
+}
+
+#[test]
+fn pretrain_needs_pictures() {
+    let desk = Desk::new();
+    let row = json!({ "conversations": [
+        { "from": "human", "value": "What?" }, { "from": "gpt", "value": "A cat." }
+    ] });
+    std::fs::write(desk.home.path().join("rows.json"), json!([row]).to_string()).unwrap();
+    let problems = |recipe: &str| {
+        let request = json!({ "draft": desk.draft(recipe, &[]) });
+        ask(&desk.studio, "preview_run", request)["problems"].clone()
+    };
+    assert_eq!(problems("pretrain")[0]["problem"], "no_good_rows");
+    assert_eq!(problems("finetune-small"), json!([]));
 }
 
 #[test]
