@@ -1,4 +1,4 @@
-// Says when a run ends or a data set is drawn, wherever the user is.
+// Says when a run, a check, an export or a drawing ends, wherever the user is.
 
 import type { JobInfo } from "../bindings/protocol";
 import { onEvent } from "./live.svelte";
@@ -15,9 +15,20 @@ function announceDrawn({ outcome, error }: JobInfo): void {
   } else if (error) tellError(error);
 }
 
+/** An export shows its report in its own room, and its faults there too. */
+function announceExport({ state, subject, error }: JobInfo): void {
+  if (route().room === "export" || subject === null) return;
+  const action = { label: m().shell.seeRun, run: () => go("export", subject) };
+  const what = m().shell.jobKinds.export;
+  if (state === "finished") tell({ tone: "good", text: m().shell.jobDone(what), action });
+  else if (state === "failed" && error) tell({ tone: "bad", text: m().shell.jobFailed(what), error, action });
+}
+
 export function announceEnds(): () => void {
   return onEvent((event) => {
     if (event.kind === "job" && event.job.kind === "draw") return announceDrawn(event.job);
+    if (event.kind === "job" && event.job.kind === "export") return announceExport(event.job);
+    if (event.kind === "job" && event.job.kind === "check" && event.job.error && event.job.state === "failed") return void tellError(event.job.error);
     if (event.kind !== "train") return;
     const { run, event: what } = event;
     if (what.kind !== "finished" && what.kind !== "failed") return;
