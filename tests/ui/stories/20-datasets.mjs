@@ -1,6 +1,7 @@
 // Data sets: add, browse, check, find the faulty rows, split.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 
 import { ask, room, writeDataset } from "../steps.mjs";
 
@@ -54,6 +55,40 @@ export const stories = {
     await page.getByText("Not ready", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Start over" }).click();
     await page.goBack();
+  },
+
+  async "a name that is taken stays in its box, and Esc gives the focus back"({ page }) {
+    const menu = page.getByRole("button", { name: /^More: / }).first();
+    await menu.click();
+    await page.getByRole("menuitem", { name: "Rename data set" }).click();
+    const name = page.getByRole("dialog").getByLabel("Name");
+    assert.ok(await name.evaluate((box) => box === document.activeElement), "typing goes into the box");
+    await name.fill("shapes");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.getByRole("dialog").getByRole("alert").waitFor();
+    assert.equal(await name.inputValue(), "shapes");
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    assert.ok(await menu.evaluate((button) => button === document.activeElement), "the menu has the focus again");
+  },
+
+  async "pictures that were moved are found again"({ page, program }) {
+    const { body } = await ask(page, "list_datasets");
+    const shapes = body.find((one) => one.name === "shapes");
+    await page.evaluate((id) => (location.hash = `#/datasets/${id}`), shapes.id);
+    const folder = async (path) => {
+      await page.getByRole("button", { name: "More: shapes" }).click();
+      await page.getByRole("menuitem", { name: "Choose the folder of pictures" }).click();
+      await page.getByRole("dialog").getByLabel("Folder of pictures").fill(path);
+      await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    };
+    await folder(join(program.home, "no such folder"));
+    await page.getByRole("dialog").getByRole("alert").waitFor();
+    await page.keyboard.press("Escape");
+    await folder(program.home);
+    await page.getByText("The picture is missing").first().waitFor();
+    await folder(shapes.image_folder);
+    await page.getByText("The picture is missing").first().waitFor({ state: "hidden" });
   },
 
   async "validation rows are split off"({ page }) {

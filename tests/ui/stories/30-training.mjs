@@ -47,6 +47,33 @@ export const stories = {
     assert.equal(await page.getByRole("button", { name: "Start training" }).isDisabled(), true);
   },
 
+  async "a value that no plan follows from can be corrected where it was typed"({ page }) {
+    await wizard(page, "Settings");
+    await page.getByLabel("Projector rate", { exact: true }).fill("0.001");
+    await page.getByLabel("Longest text", { exact: true }).fill("900000");
+    await page.getByLabel("Longest text", { exact: true }).blur();
+    await wizard(page, "Preview");
+    await page.getByText("No plan follows from these settings.").waitFor();
+    await wizard(page, "Settings");
+    assert.equal(await page.getByLabel("Longest text", { exact: true }).inputValue(), "900000");
+    await page.getByRole("button", { name: "Reset to recommended: Longest text" }).click();
+    await page.getByText("No plan follows from these settings.").waitFor({ state: "hidden" });
+  },
+
+  async "without a tower text alone is trained"({ page }) {
+    await wizard(page, "Models");
+    const tower = page.getByRole("textbox", { name: "Vision tower" });
+    const before = await tower.inputValue();
+    await tower.fill("");
+    await tower.blur();
+    await page.getByText("Without a vision tower this trains text alone.").waitFor();
+    await wizard(page, "Data");
+    await wizard(page, "Models");
+    assert.equal(await tower.inputValue(), "");
+    await tower.fill(before);
+    await tower.blur();
+  },
+
   async "of two stages, each note and command says whose it is"({ page }) {
     await page.getByRole("button", { name: "Start over" }).click();
     await page.getByLabel("Network").selectOption("tiny");
@@ -67,9 +94,16 @@ export const stories = {
 
   async "the preview tells steps, memory and the equal command"({ page }) {
     await prepare(page, STEPS, "first");
-    // Another room does not cost what was filled in.
+    // Another room does not cost what was filled in, and the wizard is as alive as before.
     await room(page, "Models");
     await room(page, "Train");
+    await page.getByText("Ready", { exact: true }).waitFor();
+    await wizard(page, "Stage");
+    await page.getByRole("radio", { name: /^Pretrain/ }).check();
+    await page.getByText("Recipe: pretrain").waitFor();
+    await page.getByRole("radio", { name: /^Finetune/ }).check();
+    await page.getByText("Recipe: finetune").waitFor();
+    await wizard(page, "Preview");
     await page.getByText("Ready", { exact: true }).waitFor();
     await page.getByText("Memory forecast").waitFor();
     const command = await page.locator("pre.code").first().textContent();

@@ -46,7 +46,7 @@ export const stories = {
       });
       assert.ok(!holds(home, SECRET), "no file of the program holds the key");
       await inSettings(browser, { home }, async (page, keys) => {
-        await keys.getByText("none").nth(1).waitFor();
+        await keys.getByText("none", { exact: true }).first().waitFor();
         assert.equal(await keys.getByText("ends with").count(), 0);
       });
     } finally {
@@ -70,10 +70,10 @@ export const stories = {
       await inSettings(browser, start, async (page, keys) => {
         await keys.getByText("in the keyring, ends with cret").waitFor();
         await keys.getByRole("button", { name: "Forget" }).first().click();
-        await keys.getByText("none").nth(1).waitFor();
+        await keys.getByText("none", { exact: true }).first().waitFor();
       });
       await inSettings(browser, start, async (page, keys) => {
-        await keys.getByText("none").nth(1).waitFor();
+        await keys.getByText("none", { exact: true }).first().waitFor();
       });
     } finally {
       keyring.stop();

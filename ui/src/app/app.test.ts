@@ -1,6 +1,6 @@
 // Do formats, addresses, shortcuts, lost events and both languages hold?
 
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
@@ -62,7 +62,7 @@ function texts(node: unknown, place: string, found: Map<string, unknown>): Map<s
 test("both languages have the same texts, none empty, and Chinese is Chinese", () => {
   const [english, chinese] = [texts(en, "", new Map()), texts(zh, "", new Map())];
   // English has these from the core.
-  const own = (keys: Iterable<string>) => [...keys].filter((key) => !/^\.(plan\.(advice|summary)|models\.(names|licences))/.test(key)).sort();
+  const own = (keys: Iterable<string>) => [...keys].filter((key) => !/^\.(plan\.(advice|recipeAdvice|summary)|models\.(names|licences))/.test(key)).sort();
   expect(own(chinese.keys())).toEqual(own(english.keys()));
   for (const [place, text] of [...english, ...chinese]) if (typeof text === "string") expect(text.trim(), place).not.toBe("");
   const same = [...english].filter(([place, text]) => typeof text === "string" && chinese.get(place) === text).map(([place]) => place);
@@ -87,5 +87,7 @@ test("what the core names in English has a name in Chinese", () => {
   const named = (folder: string) => readdirSync(join(models, folder)).filter((file) => file.endsWith(".toml")).map((file) => file.slice(0, -5)).sort();
   expect(Object.keys(zh.models.licences).sort()).toEqual(named("presets"));
   expect(Object.keys(zh.plan.summary).sort()).toEqual([...named("presets"), ...named("recipes")].sort());
+  const advice = readdirSync(join(models, "recipes")).filter((file) => file.endsWith(".toml")).flatMap((file) => [...readFileSync(join(models, "recipes", file), "utf8").matchAll(/advice = "(.*)" \}/g)].map((found) => found[1]));
+  expect(Object.keys(zh.plan.recipeAdvice).sort()).toEqual([...new Set(advice)].sort());
   expect(Object.keys(zh.models.names)).toEqual(["demo", "demo-llm", "demo-tower"]);
 });

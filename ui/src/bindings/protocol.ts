@@ -1596,6 +1596,14 @@ answers: Array<Message>,
 job: number,
 };
 
+/** Another folder for a data set's pictures. */
+export type SetImageFolder = {
+/** Which. */
+dataset: DatasetId,
+/** Where its picture names start from. */
+image_folder: string,
+};
+
 /** Keeps a key. */
 export type SetKey = {
 /** Whose. */
@@ -1891,6 +1899,8 @@ export type Commands = {
   get_dataset: { request: DatasetRef; reply: DatasetSummary };
   /** A new name. */
   rename_dataset: { request: RenameDataset; reply: DatasetSummary };
+  /** Says where a data set's pictures are. */
+  set_image_folder: { request: SetImageFolder; reply: DatasetSummary };
   /** Takes one off the list. */
   delete_dataset: { request: DeleteDataset; reply: Nothing };
   /** A page of rows with their pictures. */

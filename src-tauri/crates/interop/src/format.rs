@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::{
     InteropError, gguf, llava, llava_hf, own, peft,
-    source::Source,
+    source::{Part, Source},
     staging::Staging,
     written::{Settings, Written},
     xtuner,
@@ -48,10 +48,17 @@ impl Format {
         }
     }
 
+    /// Why a source cannot become this form, as far as that is known before anything is written.
+    pub fn refuses(self, source: &Source) -> Option<&'static str> {
+        let adapted = |part| source.adapter(part).is_some();
+        let none = !adapted(Part::Llm) && !adapted(Part::Tower);
+        (self == Self::Peft && none).then_some(peft::NO_ADAPTERS)
+    }
+
     /// Bytes the export takes, about.
     pub fn bytes(self, source: &Source, settings: &Settings) -> u64 {
         let each = settings.dtype.map_or(4, |dtype| dtype.size_in_bytes() as u64);
-        let retrained = source.is_retrained(crate::source::Part::Llm);
+        let retrained = source.is_retrained(Part::Llm);
         match self {
             Self::Gguf => match settings.quantisation {
                 gguf::Quantisation::F32 => source.bytes(4),
@@ -61,6 +68,9 @@ impl Format {
                 gguf::Quantisation::Q4_0 | gguf::Quantisation::Q4KM => source.bytes(1),
             },
             Self::LlavaHf if settings.dtype.is_none() => source.bytes(2),
+            Self::Llava if settings.dtype.is_none() => {
+                source.bytes(source.dtype(Part::Llm, "model.norm.weight").size_in_bytes() as u64)
+            }
             Self::LlavaHf | Self::Llava => source.bytes(each),
             // Adapters are a fraction of the model; the file system's own check catches the rest.
             Self::Xtuner if retrained => source.bytes(each),

@@ -8,6 +8,7 @@ use eyewright_model::{llm::Layout, weights::StoredDtype};
 use crate::{
     InteropError,
     adapters::{self, Base, Layer},
+    format::Format,
     llama_form::{renamed, unpacked},
     planned::Planned,
     source::{Part, Rows, Source, Values},
@@ -18,6 +19,8 @@ use crate::{
 };
 
 const FORMAT: &str = "PEFT";
+/// Why a model cannot be written.
+pub(crate) const NO_ADAPTERS: &str = "it has no adapters; write the whole model as `xtuner` or `llava-hf`";
 
 /// Writes the folders.
 ///
@@ -29,9 +32,8 @@ pub(crate) fn write<'s>(
     settings: &Settings,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Written<'s>, InteropError> {
-    if source.adapter(Part::Llm).is_none() && source.adapter(Part::Tower).is_none() {
-        let reason = "it has no adapters; write the whole model as `xtuner` or `llava-hf`".to_owned();
-        return Err(InteropError::Unsupported { format: FORMAT, reason });
+    if let Some(reason) = Format::Peft.refuses(source) {
+        return Err(InteropError::Unsupported { format: FORMAT, reason: reason.to_owned() });
     }
     let mut written = Written::default();
     if settings.with_projector {

@@ -129,6 +129,8 @@ macro_rules! for_each_command {
             get_dataset(DatasetRef) -> DatasetSummary,
             /// A new name.
             rename_dataset(RenameDataset) -> DatasetSummary,
+            /// Says where a data set's pictures are.
+            set_image_folder(SetImageFolder) -> DatasetSummary,
             /// Takes one off the list.
             delete_dataset(DeleteDataset) -> Nothing,
             /// A page of rows with their pictures.

@@ -89,6 +89,14 @@ request! {
         pub name: String,
     }
 
+    /// Another folder for a data set's pictures.
+    SetImageFolder {
+        /// Which.
+        pub dataset: DatasetId,
+        /// Where its picture names start from.
+        pub image_folder: String,
+    }
+
     /// A page of rows.
     ListRows {
         /// The data set.

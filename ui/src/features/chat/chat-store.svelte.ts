@@ -68,9 +68,17 @@ export class ChatStore {
   /** Sends a question; makes the chat first when there is none. */
   async send(text: string, pictures: number[]): Promise<boolean> {
     this.sending = true;
+    const [isNew, wishes] = [this.chat === undefined, this.fresh];
     try {
       const chat = this.chat ?? (await this.create());
-      const sent = await call("send_message", { chat: chat.id, text, pictures });
+      const sent = await call("send_message", { chat: chat.id, text, pictures }).catch(async (thrown: unknown) => {
+        // A chat that was made for a question that is refused would stay empty.
+        if (isNew) {
+          [this.chat, this.fresh] = [undefined, wishes];
+          await attempt(() => call("delete_chat", { chat: chat.id }));
+        }
+        throw thrown;
+      });
       this.chat ??= chat;
       this.take(sent);
       if (location.hash !== `#/chat/${encodeURIComponent(chat.id)}`) go("chat", chat.id);

@@ -31,6 +31,12 @@ const ELSEWHERE = new Set([
 ]);
 const ORDER = ["tune", "lr", "train", "model", "data", "schedule", "optimiser", "checkpoint", "evaluation", "early_stopping", "other"];
 
+/** The step in which a key is set. */
+export function stepOf(key: string | null): "models" | "data" | "settings" {
+  if (key === null || !ELSEWHERE.has(key)) return "settings";
+  return key.startsWith("model.") ? "models" : "data";
+}
+
 export interface Group {
   name: string;
   rows: PlanRow[];

@@ -10,6 +10,8 @@ export type Part = "pretrain" | "finetune";
 const DELAY = 150;
 const START_PRETRAIN = "pretrain";
 const START_FINETUNE = "finetune-lora";
+/** Keys that say something by being empty: no tower, and it is trained on text alone. */
+const MAY_BE_EMPTY = ["model.tower"];
 /** Keys whose value both stages of a chain share. */
 const SHARED = ["model.llm", "model.tower", "data.template"];
 
@@ -22,15 +24,25 @@ export class Wizard {
   previews: Partial<Record<Part, RunPreview>> = $state({});
   recipes: RecipeCard[] = $state([]);
   presets: PresetCard[] = $state([]);
+  /** The keys of the last plan that could be resolved: a typing mistake must not empty the page that corrects it. */
+  known: Partial<Record<Part, PlanRow[]>> = $state.raw({});
   resolving = $state(false);
-  estimateJob: JobInfo["id"] | null = $state(null);
+  /** What was measured, and for which draft. */
+  private estimates: Partial<Record<Part, { job: JobInfo["id"]; draft: string }>> = $state({});
   private timer: ReturnType<typeof setTimeout> | undefined;
   private round = 0;
 
-  readonly parts = $derived<Part[]>(this.stages === "both" ? ["pretrain", "finetune"] : [this.stages]);
-  readonly ready = $derived(!this.resolving && this.parts.every((part) => this.previews[part]?.ready === true));
+  // No `$derived`: a wizard outlives the room that made it, and what is derived in a room dies with it.
+  get parts(): Part[] {
+    return this.stages === "both" ? ["pretrain", "finetune"] : [this.stages];
+  }
+  get ready(): boolean {
+    return !this.resolving && this.parts.every((part) => this.previews[part]?.ready === true);
+  }
   /** The draft whose models are shown; both have the same in a chain. */
-  readonly lead = $derived<Part>(this.stages === "finetune" ? "finetune" : "pretrain");
+  get lead(): Part {
+    return this.stages === "finetune" ? "finetune" : "pretrain";
+  }
 
   async load(): Promise<void> {
     const [recipes, presets] = await Promise.all([attempt(() => call("list_recipes")), attempt(() => call("list_presets"))]);
@@ -43,7 +55,7 @@ export class Wizard {
   }
 
   row(part: Part, key: string): PlanRow | undefined {
-    return this.previews[part]?.rows.find((row) => row.key === key);
+    return this.known[part]?.find((row) => row.key === key);
   }
 
   value(part: Part, key: string): string {
@@ -55,7 +67,7 @@ export class Wizard {
     const targets: Part[] = SHARED.includes(key) && this.stages === "both" ? ["pretrain", "finetune"] : [part];
     for (const target of targets) {
       const values = { ...this.drafts[target].values };
-      if (value === undefined || value === "") delete values[key];
+      if (value === undefined || (value === "" && !MAY_BE_EMPTY.includes(key))) delete values[key];
       else values[key] = value;
       this.drafts[target].values = values;
     }
@@ -100,6 +112,7 @@ export class Wizard {
       // A slow answer must not overwrite the newer one.
       if (mine !== this.round) return;
       this.previews = found;
+      for (const [part, preview] of Object.entries(found)) if (preview.rows.length > 0) this.known = { ...this.known, [part]: preview.rows };
     } catch (thrown) {
       if (mine === this.round) tellError(thrown);
     } finally {
@@ -108,8 +121,15 @@ export class Wizard {
   }
 
   async estimate(part: Part): Promise<void> {
-    const job = await attempt(() => call("estimate_run", $state.snapshot(this.drafts[part]) as RunDraft));
-    this.estimateJob = job?.id ?? null;
+    const draft = $state.snapshot(this.drafts[part]) as RunDraft;
+    const job = await attempt(() => call("estimate_run", draft));
+    if (job) this.estimates[part] = { job: job.id, draft: JSON.stringify(draft) };
+  }
+
+  /** The job that measured a stage as it is now; what was measured of another draft says nothing of this one. */
+  estimateOf(part: Part): JobInfo["id"] | null {
+    const made = this.estimates[part];
+    return made && made.draft === JSON.stringify(this.drafts[part]) ? made.job : null;
   }
 
   async start(queue: boolean): Promise<string | undefined> {

@@ -53,7 +53,6 @@ export const chat = {
   checkpoint: (run: string, step: string) => `${run}, step ${step}`,
   newest: (run: string) => `${run}, newest`,
   sideBySide: "Two answers side by side",
-  oneAnswer: "One answer",
   secondModel: "Second model",
   tune: "Instructions and sampling",
   system: "Instructions",

@@ -98,6 +98,10 @@ export const plan = {
     adapters: "Adapters instead of all numbers",
     smaller_batches: "Smaller batches, more of them for a step",
   } as Record<FixWord, string>,
+  /** Translations of what a recipe says about its own value, by its English. */
+  recipeAdvice: {} as Record<string, string>,
+  between: (min: string, max: string) => `It may be from ${min} to ${max}.`,
+  atLeast: (min: string) => `It may be ${min} or more.`,
   /** Translations of the advice; English has it from the plan. */
   advice: {} as Record<string, string>,
   /** What recipes and presets are, likewise. */

@@ -9,6 +9,7 @@ export const runs = {
   empty: "No training runs yet",
   emptyText: "Start your first run; the bundled demo takes minutes.",
   list: "All runs",
+  notThere: "There is no such run any more",
   state: {
     queued: "waiting",
     preparing: "preparing",

@@ -53,7 +53,6 @@ export const chat: Messages["chat"] = {
   checkpoint: (run, step) => `${run}，第 ${step} 步`,
   newest: (run) => `${run}，最新`,
   sideBySide: "并排比较两个回答",
-  oneAnswer: "只要一个回答",
   secondModel: "第二个模型",
   tune: "指令与采样",
   system: "指令",

@@ -9,6 +9,7 @@ export const runs: Messages["runs"] = {
   empty: "还没有训练记录",
   emptyText: "开始第一次训练吧；内置演示只需几分钟。",
   list: "全部训练",
+  notThere: "此训练已不存在",
   state: {
     queued: "等待中",
     preparing: "准备中",

@@ -104,10 +104,11 @@ impl Likeness {
 impl fmt::Display for Likeness {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { equal, all, most, place, .. } = self;
-        write!(
-            out,
-            "{equal} of {all} answers are equal token for token; scores differ by at most {most:.1e} (computed on {place})"
-        )
+        write!(out, "{equal} of {all} answers are equal token for token; ")?;
+        match *most {
+            0.0 => write!(out, "scores are equal (computed on {place})"),
+            most => write!(out, "scores differ by at most {most:.1e} (computed on {place})"),
+        }
     }
 }
 

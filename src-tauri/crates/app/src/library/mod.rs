@@ -123,6 +123,13 @@ pub(crate) fn above_program() -> Vec<PathBuf> {
     program.ancestors().skip(1).take(4).map(Path::to_owned).collect()
 }
 
+/// A name to show, or with a number behind it where another thing of its kind is called so: two of a name cannot be told
+/// apart.
+pub(crate) fn free_title(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (2u32..).map(|number| format!("{name} ({number})"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+}
+
 /// A name for a folder: letters and digits of a text, and a number if the name is taken.
 pub(crate) fn free_name(folder: &Path, text: &str, otherwise: &str) -> String {
     let mut name: String = text

@@ -77,14 +77,18 @@ impl Inner {
         };
         Ok(FORMATS
             .iter()
-            .map(|(format, name, about)| ExportCard {
-                format: *format,
-                name: (*name).to_owned(),
-                about: (*about).to_owned(),
-                available: reason.is_none(),
-                reason: reason.clone(),
-                dtypes: form(*format).dtypes().iter().map(|&name| name.to_owned()).collect(),
-                bytes: bytes(form(*format)),
+            .map(|(format, name, about)| {
+                let own = source.as_ref().ok().and_then(|source| form(*format).refuses(source));
+                let reason = reason.clone().or(own.map(str::to_owned));
+                ExportCard {
+                    format: *format,
+                    name: (*name).to_owned(),
+                    about: (*about).to_owned(),
+                    available: reason.is_none(),
+                    reason,
+                    dtypes: form(*format).dtypes().iter().map(|&name| name.to_owned()).collect(),
+                    bytes: bytes(form(*format)),
+                }
             })
             .collect())
     }

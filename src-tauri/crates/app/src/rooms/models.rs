@@ -13,7 +13,7 @@ use eyewright_train::plan::Preset;
 
 use super::{bad_request, files_elsewhere, not_found};
 use crate::inspect;
-use crate::library::{ModelEntry, ModelList, folder_bytes, names_in, remove_folder};
+use crate::library::{ModelEntry, ModelList, folder_bytes, free_title, names_in, remove_folder};
 use crate::studio::{Inner, Reply, body};
 use crate::worker::{ModelTask, Task, TaskEvent, stack_paths};
 
@@ -143,6 +143,8 @@ impl Inner {
         let name = request.name.filter(|name| !name.trim().is_empty());
         let name = name.or_else(|| last(&paths.model)).unwrap_or_else(|| "model".to_owned());
         let name: String = name.trim().chars().filter(|char| !char.is_control()).take(100).collect();
+        let others = self.model_entries()?;
+        let name = free_title(&name, |name| others.iter().any(|(entry, _)| entry.name == name));
         let entry = ModelEntry { id: self.free_model_id(&list, &name)?, name, paths };
         list.models.push(entry.clone());
         list.write(&library)?;

@@ -63,8 +63,8 @@ pub(crate) fn plan_rows(plan: &RunPlan, usual: &Usual, recipe: Option<&Recipe>) 
             let value = text_of(row.value);
             let (recommended, by) =
                 usual.get(row.field.key).cloned().unwrap_or_else(|| (value.clone(), row.source));
-            // A recipe's advice is about its own value; a network may bring another one.
-            let recipe = recipe.filter(|_| by != Source::Preset);
+            // A recipe's advice is about its own value; a network or the user may bring another one.
+            let recipe = recipe.filter(|_| by != Source::Preset && value == recommended);
             PlanRow {
                 key: row.field.key.to_owned(),
                 flag: row.field.flag.to_owned(),
@@ -103,9 +103,20 @@ fn problem(blocks: bool, key: Option<&str>, problem: ProblemWord, name: &str) ->
     PlanProblem { blocks, key: key.map(str::to_owned), problem, name: name.to_owned(), detail: None }
 }
 
-/// A problem that the core has words for.
+/// A problem that the core has words for. Where a value came from is plain here: from the wizard.
 fn told(key: Option<&str>, what: ProblemWord, error: &impl ToString) -> PlanProblem {
-    PlanProblem { detail: Some(error.to_string()), ..problem(true, key, what, "") }
+    let text = error.to_string();
+    let text = ["--set: ", "the plan: "].iter().find_map(|origin| text.strip_prefix(origin)).unwrap_or(&text);
+    PlanProblem { detail: Some(text.to_owned()), ..problem(true, key, what, "") }
+}
+
+/// The key of a plan that an error is about.
+fn key_of(error: &AppError) -> Option<&'static str> {
+    match error {
+        AppError::Plan(PlanError::BadValue { key, .. }) => Some(key),
+        AppError::Plan(PlanError::Contradiction { first, .. }) => Some(first),
+        _ => None,
+    }
 }
 
 impl Inner {
@@ -169,7 +180,7 @@ impl Inner {
         let resolved = match with_gaps_filled(&mut wanted, &mut problems) {
             Ok(resolved) => resolved,
             Err(error) => {
-                problems.push(told(None, ProblemWord::Unresolved, &error));
+                problems.push(told(key_of(&error), ProblemWord::Unresolved, &error));
                 return Ok(empty(problems));
             }
         };
@@ -256,20 +267,34 @@ impl Inner {
         }
     }
 
-    /// Rows of the data file, and what the first of them are like. A file is read once as long as it stays as it is.
+    /// Rows of the data file that a run will use, as far as its first rows tell.
     fn rows_of(&self, plan: &RunPlan, problems: &mut Vec<PlanProblem>) -> Option<u64> {
-        if !plan.data.json.is_file() {
+        if let Validation::File(file) = &plan.data.validation {
+            self.rows_of_file(plan, file, "data.validation_file", problems);
+        }
+        self.rows_of_file(plan, &plan.data.json, "data.json", problems)
+    }
+
+    /// A file is read once as long as it stays as it is.
+    fn rows_of_file(
+        &self,
+        plan: &RunPlan,
+        file: &Path,
+        key: &'static str,
+        problems: &mut Vec<PlanProblem>,
+    ) -> Option<u64> {
+        if !file.is_file() {
             return None;
         }
-        let data = match self.runs.data.look(&plan.data.json) {
+        let data = match self.runs.data.look(file) {
             Ok(data) => data,
             Err(error) => {
-                problems.push(told(Some("data.json"), ProblemWord::UnreadableData, &error));
+                problems.push(told(Some(key), ProblemWord::UnreadableData, &error));
                 return None;
             }
         };
         if data.rows == 0 {
-            problems.push(problem(true, Some("data.json"), ProblemWord::NoRows, ""));
+            problems.push(problem(true, Some(key), ProblemWord::NoRows, ""));
             return Some(0);
         }
         let folder = (!plan.model.tower.is_empty()).then(|| ImageFolder::open(&plan.data.image_folder));
@@ -285,14 +310,14 @@ impl Inner {
             };
             let detail = match first.example {
                 Some((row, fault)) => format!("row {row}: {fault}"),
-                None => AppError::NoPictures { file: plan.data.json.clone() }.to_string(),
+                None => AppError::NoPictures { file: file.to_owned() }.to_string(),
             };
             // Of a long file those behind may be good.
             let blocks = first.all == data.rows || (first.bad > 0 && !skips);
-            let found = problem(blocks, Some("data.json"), word, &count.to_string());
+            let found = problem(blocks, Some(key), word, &count.to_string());
             problems.push(PlanProblem { detail: Some(detail), ..found });
         }
-        Some(data.rows)
+        Some(data.rows - first.bad - first.useless)
     }
 
     pub(crate) fn platform(&self) -> Platform {

@@ -80,7 +80,7 @@ impl Inner {
         Ok(text)
     }
 
-    /// Without keys, and with the user's folders shortened.
+    /// Without keys and without the user's folders.
     fn redacted(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in self.keys.secrets().into_iter().chain([self.api.key()]) {
@@ -88,12 +88,64 @@ impl Inner {
                 text = text.replace(&secret, "[key]");
             }
         }
-        for name in ["HOME", "USERPROFILE"] {
-            let folder = std::env::var(name).unwrap_or_default();
-            if folder.len() > 2 {
-                text = text.replace(&folder, "~");
+        without_folders(&text)
+    }
+}
+
+/// Of every full path its last part alone: what a report of a fault is about is the file, not whose it is or where.
+fn without_folders(text: &str) -> String {
+    // Between these a path stands in debug output, in messages and in logs.
+    const AROUND: &[char] = &['"', '`', '\'', '\n', ',', '(', ')', '[', ']'];
+    let mut shortened = String::with_capacity(text.len());
+    for piece in text.split_inclusive(AROUND) {
+        let end = piece.char_indices().next_back().filter(|(_, char)| AROUND.contains(char));
+        let (inside, end) = piece.split_at(end.map_or(piece.len(), |(at, _)| at));
+        let start = inside.char_indices().map(|(at, _)| at).find(|at| begins_path(inside, *at));
+        match start {
+            Some(start) => {
+                let path = inside[start..].trim_end();
+                let last = path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default();
+                shortened.push_str(&inside[..start]);
+                shortened.push_str("…/");
+                shortened.push_str(last);
+                shortened.push_str(&inside[start + path.len()..]);
             }
+            None => shortened.push_str(inside),
         }
-        text
+        shortened.push_str(end);
+    }
+    shortened
+}
+
+/// `/home/me` and `C:\\Users\\me`, at the beginning or after a space; no address of a page, no fraction.
+fn begins_path(text: &str, at: usize) -> bool {
+    let before = text[..at].chars().next_back();
+    let rest = &text[at..];
+    let unix = rest.starts_with('/') && rest[1..].contains('/');
+    let mut first = rest.chars();
+    let drive = first.next().is_some_and(|char| char.is_ascii_alphabetic())
+        && first.next() == Some(':')
+        && matches!(first.next(), Some('\\' | '/'));
+    before.is_none_or(char::is_whitespace) && (unix || (drive && !rest[2..].starts_with("//")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_folders;
+
+    #[test]
+    fn of_paths_the_last_part_stays() {
+        let rows = [
+            ("json: \"/home/me/my data/rows.json\",\n", "json: \"…/rows.json\",\n"),
+            ("cannot read `/a/b/c.png`: gone", "cannot read `…/c.png`: gone"),
+            ("\"C:\\\\Users\\\\me\\\\x.json\"", "\"…/x.json\""),
+            ("hub: \"https://huggingface.co/api\"", "hub: \"https://huggingface.co/api\""),
+            ("in /home/me/library\nnext", "in …/library\nnext"),
+            ("openai/clip-vit, 3/4, a / b", "openai/clip-vit, 3/4, a / b"),
+            ("目录 /家/我/猫.png", "目录 …/猫.png"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(without_folders(text), expected);
+        }
     }
 }

@@ -49,8 +49,9 @@ fn code(error: &AppError) -> ErrorCode {
         AppError::Chat(ChatError::NoEye) | AppError::Interop(InteropError::NoEye { .. }) => ErrorCode::NoEyes,
         AppError::Chat(ChatError::ContextFull { .. }) => ErrorCode::ContextFull,
         AppError::Chat(ChatError::Setting { .. }) | AppError::Conversation(_) => ErrorCode::BadRequest,
+        // Not the program lacks something, but the form or the file.
         AppError::Interop(InteropError::Unsupported { .. } | InteropError::Strength { .. }) => {
-            ErrorCode::Unsupported
+            ErrorCode::BadRequest
         }
         AppError::Interop(InteropError::NoRoom { .. }) => ErrorCode::DiskFull,
         AppError::Interop(InteropError::Different { .. }) => ErrorCode::Different,

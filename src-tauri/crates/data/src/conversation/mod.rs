@@ -120,8 +120,8 @@ pub enum ConversationError {
     },
     /// The placeholders and the pictures that came with the conversation do not match.
     #[error(
-        "the conversation refers to {placeholders} pictures (`<image>`), but {pictures} came with it; add the missing \
-         pictures or remove the extra marks"
+        "the conversation refers to {placeholders} pictures (`<image>`), but {pictures} came with it; each picture needs \
+         one mark, where it belongs in the text"
     )]
     ImageCount {
         /// Placeholders in the messages.

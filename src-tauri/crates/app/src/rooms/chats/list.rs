@@ -1,6 +1,7 @@
 //! Finding a chat again, and writing it down for people and programs.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use eyewright_protocol::{Author, ChatFormat, ChatPage, ChatSummary, ExportChat, ListChats, WrittenText};
 
@@ -43,13 +44,16 @@ impl Inner {
     }
 
     pub(crate) fn export_chat(&self, request: ExportChat) -> Reply<WrittenText> {
+        let folder = StoredChat::folder(&self.library()?, &request.chat);
         self.with_chat(&request.chat, |live| {
             let chat = &live.chat;
             let name = if chat.title.is_empty() { chat.id.to_string() } else { chat.title.clone() };
             let name: String =
                 name.chars().filter(|char| char.is_alphanumeric() || " -_".contains(*char)).collect();
             let (ending, text) = match request.format {
-                ChatFormat::Markdown => ("md", markdown(chat, request.you.as_deref().unwrap_or("You"))),
+                ChatFormat::Markdown => {
+                    ("md", markdown(chat, &folder, request.you.as_deref().unwrap_or("You")))
+                }
                 ChatFormat::Json => ("json", serde_json::to_string_pretty(chat).unwrap_or_default()),
             };
             Ok(WrittenText { name: format!("{}.{ending}", name.trim()), text })
@@ -74,7 +78,7 @@ fn matching(chat: &StoredChat, words: &[String]) -> Option<Option<String>> {
 }
 
 /// The branch shown, as headings and text.
-fn markdown(chat: &StoredChat, you: &str) -> String {
+fn markdown(chat: &StoredChat, folder: &Path, you: &str) -> String {
     let mut text = format!("# {}\n", if chat.title.is_empty() { "Chat" } else { &chat.title });
     if !chat.system.is_empty() {
         let _ = write!(text, "\n> {}\n", chat.system.replace('\n', "\n> "));
@@ -86,8 +90,9 @@ fn markdown(chat: &StoredChat, you: &str) -> String {
         };
         let _ = write!(text, "\n## {who}\n\n");
         for picture in &message.pictures {
-            let _ =
-                writeln!(text, "![{}](pictures/{})\n", picture.name.replace(['[', ']'], ""), picture.file);
+            // The file may be saved anywhere; the pictures stay in the library.
+            let (name, path) = (picture.name.replace(['[', ']'], ""), picture.path(folder));
+            let _ = writeln!(text, "![{name}](<{}>)\n", path.display());
         }
         let _ = writeln!(text, "{}", message.text.trim_end());
     }

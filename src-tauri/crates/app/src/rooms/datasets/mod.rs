@@ -13,7 +13,8 @@ use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder, RowProble
 use eyewright_protocol::{
     AddDataset, CheckDataset, CreateDataset, DatasetId, DatasetRef, DatasetRow, DatasetSummary,
     DeleteDataset, DoctorReport, ErrorBody, ErrorCode, JobInfo, JobKind, JobOutcome, ListName, ListRows,
-    Nothing, PictureInfo, RenameDataset, RowFault, RowPage, RowTurn, Speaker, SplitDataset, SplitResult,
+    Nothing, PictureInfo, RenameDataset, RowFault, RowPage, RowTurn, SetImageFolder, Speaker, SplitDataset,
+    SplitResult,
 };
 use serde_json::Value;
 
@@ -23,7 +24,9 @@ use self::draw::held_out;
 pub(crate) use self::edit::DatasetRoom;
 use super::{bad_request, files_elsewhere, not_found, search_words};
 use crate::AppError;
-use crate::library::{DatasetEntry, DatasetList, Library, free_name, make_folder, remove_folder, replace};
+use crate::library::{
+    DatasetEntry, DatasetList, Library, free_name, free_title, make_folder, remove_folder, replace,
+};
 use crate::studio::{Inner, Reply, body, io_fault, now};
 
 /// Rows of one page.
@@ -55,13 +58,6 @@ fn summary(library: &Library, entry: &DatasetEntry) -> DatasetSummary {
         health: entry.report.as_ref().map(|report| report.health.clone()),
         fault: (!json.is_file()).then(|| format!("`{}` is not there", entry.json)),
     }
-}
-
-/// The name, or with a number behind it if another data set is called so: two of a name cannot be told apart.
-fn free_title(list: &DatasetList, name: &str) -> String {
-    let taken = |name: &str| list.datasets.iter().any(|entry| entry.name == name);
-    let numbered = (2..).map(|number| format!("{name} ({number})"));
-    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
 }
 
 /// A folder for a new data set; one that was taken off the list keeps its own.
@@ -108,7 +104,8 @@ impl Inner {
     ) -> Reply<DatasetSummary> {
         let library = self.library()?;
         let mut list = DatasetList::read(&library)?;
-        let name = free_title(&list, &named(name).unwrap_or_else(|_| "data set".to_owned()));
+        let name = named(name).unwrap_or_else(|_| "data set".to_owned());
+        let name = free_title(&name, |name| list.datasets.iter().any(|entry| entry.name == name));
         let entry = DatasetEntry {
             id: list.free_id(&name)?,
             name,
@@ -175,6 +172,19 @@ impl Inner {
             ));
         }
         self.change_dataset(&request.dataset, |entry| entry.name = name)
+    }
+
+    /// Its pictures are somewhere else, or have been moved.
+    pub(crate) fn set_image_folder(&self, request: SetImageFolder) -> Reply<DatasetSummary> {
+        let folder = PathBuf::from(request.image_folder.trim());
+        if !folder.is_absolute() {
+            return Err(bad_request(format!("`{}` must be a full path", folder.display())));
+        }
+        ImageFolder::open(&folder).map_err(|error| body(&AppError::from(error)))?;
+        self.change_dataset(&request.dataset, |entry| {
+            // What the doctor said was about other pictures.
+            (entry.image_folder, entry.report) = (folder.display().to_string(), None);
+        })
     }
 
     pub(crate) fn delete_dataset(&self, request: DeleteDataset) -> Reply<Nothing> {

@@ -24,7 +24,7 @@ use self::data::DataFiles;
 use super::plans::{draft_of, text_of};
 use super::{bad_request, not_found};
 use crate::card::card_of;
-use crate::library::{free_name, remove_folder, replace};
+use crate::library::{free_name, free_title, remove_folder, replace};
 use crate::studio::{Inner, JobHandle, Reply, body, lock, now};
 use crate::training::Preflight;
 use crate::worker::{ModelTask, RunButton, Task, TaskEvent, TrainTask};
@@ -144,6 +144,8 @@ impl Inner {
             .filter(|char| !char.is_control())
             .take(100)
             .collect();
+        let others = self.list_runs(Nothing {})?;
+        let name = free_title(&name, |name| others.iter().any(|run| run.name == name));
         let id = free_name(&library.runs(), &name, "run");
         let run = RunId::try_from(id).map_err(bad_request)?;
         let folder = library.runs().join(run.as_str());
@@ -325,6 +327,9 @@ impl Inner {
         let name: String = request.name.trim().chars().filter(|char| !char.is_control()).take(100).collect();
         if name.is_empty() {
             return Err(bad_request("a run needs a name"));
+        }
+        if self.list_runs(Nothing {})?.iter().any(|run| run.name == name && run.id != request.run) {
+            return Err(ErrorBody::new(ErrorCode::AlreadyExists, format!("another run is called `{name}`")));
         }
         let mut note = RunNote::read(&folder)?;
         note.name = name;
