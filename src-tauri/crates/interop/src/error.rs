@@ -42,7 +42,7 @@ pub enum InteropError {
         source: std::io::Error,
     },
     /// The folder asked for is in use.
-    #[error("`{}` exists already; choose a new folder with `--out`", path.display())]
+    #[error("`{}` exists already; choose a new folder", path.display())]
     Taken {
         /// The folder.
         path: PathBuf,

@@ -117,7 +117,7 @@ fn without_folders(text: &str) -> String {
     shortened
 }
 
-/// `/home/me` and `C:\\Users\\me`, at the beginning or after a space; no address of a page, no fraction.
+/// `/srv/me` and `C:\\Users\\me`, at the beginning or after a space; no address of a page, no fraction.
 fn begins_path(text: &str, at: usize) -> bool {
     let before = text[..at].chars().next_back();
     let rest = &text[at..];
@@ -136,11 +136,11 @@ mod tests {
     #[test]
     fn of_paths_the_last_part_stays() {
         let rows = [
-            ("json: \"/home/me/my data/rows.json\",\n", "json: \"…/rows.json\",\n"),
+            ("json: \"/srv/me/my data/rows.json\",\n", "json: \"…/rows.json\",\n"),
             ("cannot read `/a/b/c.png`: gone", "cannot read `…/c.png`: gone"),
             ("\"C:\\\\Users\\\\me\\\\x.json\"", "\"…/x.json\""),
             ("hub: \"https://huggingface.co/api\"", "hub: \"https://huggingface.co/api\""),
-            ("in /home/me/library\nnext", "in …/library\nnext"),
+            ("in /srv/me/library\nnext", "in …/library\nnext"),
             ("openai/clip-vit, 3/4, a / b", "openai/clip-vit, 3/4, a / b"),
             ("目录 /家/我/猫.png", "目录 …/猫.png"),
         ];

@@ -34,9 +34,8 @@ fn code(error: &AppError) -> ErrorCode {
         AppError::FolderTaken { .. } | AppError::Interop(InteropError::Taken { .. }) => {
             ErrorCode::AlreadyExists
         }
-        AppError::Stack(
-            StackError::NotFound { .. } | StackError::NoPart { .. } | StackError::NoProjector { .. },
-        ) => ErrorCode::NotFound,
+        AppError::Stack(StackError::NotFound { .. } | StackError::NoPart { .. }) => ErrorCode::NotFound,
+        AppError::Stack(StackError::NoProjector { .. }) => ErrorCode::NotReady,
         AppError::Stack(
             StackError::Load(_)
             | StackError::Adapter(_)
