@@ -57,7 +57,7 @@ export const stories = {
     await wizard(page, "Settings");
     assert.equal(await page.getByLabel("Longest text", { exact: true }).inputValue(), "900000");
     await page.getByRole("button", { name: "Reset to recommended: Longest text" }).click();
-    await page.getByText("No plan follows from these settings.").waitFor({ state: "hidden" });
+    await page.getByText("No plan follows from these settings.").first().waitFor({ state: "hidden" });
   },
 
   async "without a tower text alone is trained"({ page }) {

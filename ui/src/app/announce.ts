@@ -1,4 +1,4 @@
-// Says when a run, a check, an export or a drawing ends, wherever the user is.
+// Says when a run, an export or a drawing ends, wherever the user is, and when a check fails.
 
 import type { JobInfo } from "../bindings/protocol";
 import { onEvent } from "./live.svelte";
@@ -17,7 +17,7 @@ function announceDrawn({ outcome, error }: JobInfo): void {
 
 /** An export shows its report in its own room, and its faults there too. */
 function announceExport({ state, subject, error }: JobInfo): void {
-  if (route().room === "export" || subject === null) return;
+  if (subject === null || (route().room === "export" && (route().id ?? subject) === subject)) return;
   const action = { label: m().shell.seeRun, run: () => go("export", subject) };
   const what = m().shell.jobKinds.export;
   if (state === "finished") tell({ tone: "good", text: m().shell.jobDone(what), action });

@@ -86,7 +86,7 @@ export function isAtWork(one: JobInfo | undefined): boolean {
   return one?.state === "running" || one?.state === "waiting";
 }
 
-/** Whether a run has the device, for as long as which there are no answers. */
+/** Whether a run has the device; as long as it does, there are no answers. */
 export function isActive(run: RunSummary): boolean {
   return ["preparing", "running", "stopping"].includes(run.state);
 }

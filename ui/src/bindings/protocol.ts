@@ -1439,7 +1439,7 @@ export type RunPreview = {
 rows: Array<PlanRow>,
 /** Its stage. */
 stage: StageWord | null,
-/** The equal command line; empty as long as something is not chosen. */
+/** The equal command line; empty as long as something is not chosen or no plan follows. */
 command: string,
 /** The plan as TOML. */
 toml: string,

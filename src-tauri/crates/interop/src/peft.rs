@@ -20,7 +20,8 @@ use crate::{
 
 const FORMAT: &str = "PEFT";
 /// Why a model cannot be written.
-pub(crate) const NO_ADAPTERS: &str = "it has no adapters; write the whole model as `xtuner` or `llava-hf`";
+pub(crate) const NO_ADAPTERS: &str =
+    "the model has no adapters; write the whole of it as `xtuner` or `llava-hf`";
 
 /// Writes the folders.
 ///

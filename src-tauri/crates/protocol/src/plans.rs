@@ -218,7 +218,7 @@ reply! {
         pub rows: Vec<PlanRow>,
         /// Its stage.
         pub stage: Option<StageWord>,
-        /// The equal command line; empty as long as something is not chosen.
+        /// The equal command line; empty as long as something is not chosen or no plan follows.
         pub command: String,
         /// The plan as TOML.
         pub toml: String,

@@ -74,7 +74,7 @@ export class ChatStore {
       const sent = await call("send_message", { chat: chat.id, text, pictures }).catch(async (thrown: unknown) => {
         // A chat that was made for a question that is refused would stay empty.
         if (isNew) {
-          [this.chat, this.fresh] = [undefined, wishes];
+          if (this.chat?.id === chat.id) [this.chat, this.fresh] = [undefined, wishes];
           await attempt(() => call("delete_chat", { chat: chat.id }));
         }
         throw thrown;

@@ -3,7 +3,8 @@
 import type { LogText, MetricRow, RunDetail, SampleGrid, TrainEvent } from "../../bindings/protocol";
 import { call } from "../../app/backend";
 import { live } from "../../app/live.svelte";
-import { attempt } from "../../app/notices.svelte";
+import { attempt, tellError } from "../../app/notices.svelte";
+import { toErrorBody } from "../../platform";
 import { baseOf } from "./beginning";
 import { append, emptyColumns, type Columns } from "./metrics";
 
@@ -38,12 +39,14 @@ export class RunStore {
 
   async read(): Promise<void> {
     this.waiting = [];
-    const detail = await attempt(() => call("get_run", { run: this.id }));
-    if (!detail) {
-      this.missing = true;
+    try {
+      this.detail = await call("get_run", { run: this.id });
+      this.missing = false;
+    } catch (thrown) {
+      this.missing = toErrorBody(thrown).code === "not_found";
+      tellError(thrown);
       return;
     }
-    this.detail = detail;
     const columns = await attempt(() => readColumns(this.id));
     if (columns) this.columns = append(columns, this.waiting ?? []);
     this.waiting = null;

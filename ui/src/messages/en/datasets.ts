@@ -64,7 +64,7 @@ export const datasets = {
   problemsOnly: "Only rows with problems",
   onlyFinding: (what: string) => `Only: ${what}`,
   allRows: "Show all rows",
-  findingCut: (count: string) => `The check noted the first ${counted(count, "row")}; check again for the others.`,
+  findingCut: (count: string) => `Of these, ${counted(count, "row")} can be listed. Mend them, and check again for the others.`,
   row: (number: string) => `Row ${number}`,
   textOnly: "text only",
   noRows: "No rows match.",

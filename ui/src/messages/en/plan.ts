@@ -1,7 +1,6 @@
 // Names of the keys of a plan. Their advice comes with the plan itself, from the recipe.
 
 import type { FixWord, ProblemWord } from "../../bindings/protocol";
-import { counted } from "./counted";
 
 export const plan = {
   label: {
@@ -80,7 +79,7 @@ export const plan = {
     unreadable_data: () => "The data set cannot be read.",
     unusable: () => "This cannot be used for this run.",
     bad_rows: (count) => `Of the first rows, ${count} cannot be trained on.`,
-    no_good_rows: (count) => `None of the first ${counted(count, "row")} can be trained on.`,
+    no_good_rows: (count) => (count === "1" ? "The first row cannot be trained on." : `None of the first ${count} rows can be trained on.`),
   } as Record<ProblemWord, (name: string) => string>,
   /** What to do about it; where nothing stands here, the key's advice says it. */
   problemHint: {

@@ -72,7 +72,7 @@ export const train = {
   notReady: "Not ready",
   checking: "Resolving the plan…",
   command: "The same as a command",
-  commandLater: "It stands here when everything is chosen.",
+  commandLater: "It stands here as soon as a plan follows from what is chosen.",
   commandAfter: "`PRETRAINED` stands for the folder of the first run, which its command names when it ends.",
   toml: "Plan as TOML",
   saveToml: "Save as TOML",

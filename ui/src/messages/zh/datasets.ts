@@ -60,7 +60,7 @@ export const datasets: Messages["datasets"] = {
   problemsOnly: "只看有问题的行",
   onlyFinding: (what) => `只看：${what}`,
   allRows: "显示全部行",
-  findingCut: (count) => `检查只记下了前 ${count} 行；其余的请再次检查。`,
+  findingCut: (count) => `其中可列出 ${count} 行。改好后再检查一次，即可看到其余的行。`,
   row: (number) => `第 ${number} 行`,
   textOnly: "纯文字",
   noRows: "没有符合的行。",

@@ -74,7 +74,7 @@ export const train: Messages["train"] = {
   notReady: "未就绪",
   checking: "正在解析计划…",
   command: "等价命令",
-  commandLater: "全部选好之后会显示在这里。",
+  commandLater: "选好的内容能得出计划之后会显示在这里。",
   commandAfter: "`PRETRAINED` 代表第一次训练的文件夹，其命令结束时会给出。",
   toml: "TOML 计划",
   saveToml: "存为 TOML",

@@ -94,8 +94,8 @@ impl Inner {
 
 /// Of every full path its last part alone: what a report of a fault is about is the file, not whose it is or where.
 fn without_folders(text: &str) -> String {
-    // Between these a path stands in debug output, in messages and in logs.
-    const AROUND: &[char] = &['"', '`', '\'', '\n', ',', '(', ')', '[', ']'];
+    // Between these a path stands in debug output, in messages and in logs; a name may have any other character.
+    const AROUND: &[char] = &['"', '`', '\n'];
     let mut shortened = String::with_capacity(text.len());
     for piece in text.split_inclusive(AROUND) {
         let end = piece.char_indices().next_back().filter(|(_, char)| AROUND.contains(char));
@@ -117,16 +117,19 @@ fn without_folders(text: &str) -> String {
     shortened
 }
 
-/// `/srv/me` and `C:\\Users\\me`, at the beginning or after a space; no address of a page, no fraction.
+/// Whether `/srv/me`, `C:\\Users\\me` or `\\\\server\\share` begins here: not inside a word, an address of a page or a
+/// fraction.
 fn begins_path(text: &str, at: usize) -> bool {
     let before = text[..at].chars().next_back();
     let rest = &text[at..];
-    let unix = rest.starts_with('/') && rest[1..].contains('/');
+    let unix = rest.starts_with('/') && !rest.starts_with("//") && rest[1..].contains('/');
+    let share = rest.starts_with("\\\\");
     let mut first = rest.chars();
     let drive = first.next().is_some_and(|char| char.is_ascii_alphabetic())
         && first.next() == Some(':')
-        && matches!(first.next(), Some('\\' | '/'));
-    before.is_none_or(char::is_whitespace) && (unix || (drive && !rest[2..].starts_with("//")))
+        && matches!(first.next(), Some('\\' | '/'))
+        && !rest[2..].starts_with("//");
+    before.is_none_or(|before| before.is_whitespace() || "=(['".contains(before)) && (unix || share || drive)
 }
 
 #[cfg(test)]
@@ -142,6 +145,10 @@ mod tests {
             ("hub: \"https://huggingface.co/api\"", "hub: \"https://huggingface.co/api\""),
             ("in /srv/me/library\nnext", "in …/library\nnext"),
             ("openai/clip-vit, 3/4, a / b", "openai/clip-vit, 3/4, a / b"),
+            ("\"/srv/Tim's files, old (2)/rows.json\"", "\"…/rows.json\""),
+            ("--json=/srv/me/x", "--json=…/x"),
+            (r"`\\?\C:\Users\me\x.json`", "`…/x.json`"),
+            (r"`\\server\share\x.json`", "`…/x.json`"),
             ("目录 /家/我/猫.png", "目录 …/猫.png"),
         ];
         for (text, expected) in rows {

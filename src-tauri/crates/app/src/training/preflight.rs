@@ -11,7 +11,7 @@ use eyewright_data::{dataset::ImageFolder, template::ChatTemplate, tokenizer::To
 use eyewright_model::stack::{StackError, StartFiles, StartPaths};
 use eyewright_train::plan::{LlmShapes, ProjectorStart, RunPlan, TowerShapes, unknown_target};
 
-use super::find_model_folder;
+use super::{find_model_folder, run::TOKENIZER_FILES};
 use crate::{AppError, open::processor_for, studio::lock};
 
 /// Something that a run would stumble over, and the key of the plan that has to do with it.
@@ -23,7 +23,7 @@ pub(crate) struct Obstacle {
 /// Looks at plans, at every change of one. A tokenizer that could be read is not read again: it is the only large file.
 #[derive(Default)]
 pub(crate) struct Preflight {
-    tokenizers: Mutex<HashSet<(PathBuf, Option<SystemTime>)>>,
+    tokenizers: Mutex<HashSet<Stamp>>,
 }
 
 impl Preflight {
@@ -73,14 +73,22 @@ impl Preflight {
     }
 
     fn look_at_tokenizer(&self, folder: &Path) -> Result<(), AppError> {
-        let changed = folder.metadata().and_then(|about| about.modified()).ok();
-        let stamp = (folder.to_owned(), changed);
+        let stamp = stamp_of(folder);
         if !lock(&self.tokenizers).contains(&stamp) {
             Tokenizer::open(folder)?;
             lock(&self.tokenizers).insert(stamp);
         }
         Ok(())
     }
+}
+
+/// A folder with the sizes and ages of the files a tokenizer may be in.
+type Stamp = (PathBuf, Vec<Option<(u64, Option<SystemTime>)>>);
+
+fn stamp_of(folder: &Path) -> Stamp {
+    let about = |name: &&str| folder.join(name).metadata().ok();
+    let files = TOKENIZER_FILES.iter().map(|name| about(name).map(|file| (file.len(), file.modified().ok())));
+    (folder.to_owned(), files.collect())
 }
 
 /// Which part makes the search fail: one after the other is added.

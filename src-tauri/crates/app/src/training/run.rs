@@ -183,19 +183,21 @@ fn first_picture(source: &eyewright_train::feed::RowSource) -> Option<PathBuf> {
     pictures.next()
 }
 
+/// Files that decide how text becomes ids.
+pub(super) const TOKENIZER_FILES: [&str; 7] = [
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+];
+
 /// One hash of everything that decides how text becomes ids.
 fn tokenizer_hash(folder: &Path) -> String {
-    const FILES: [&str; 7] = [
-        "tokenizer.json",
-        "tokenizer.model",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "vocab.json",
-        "merges.txt",
-    ];
     let mut hasher = blake3::Hasher::new();
-    for name in FILES {
+    for name in TOKENIZER_FILES {
         if let Ok(bytes) = fs::read(folder.join(name)) {
             hasher.update(name.as_bytes()).update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
         }

@@ -91,8 +91,10 @@ fn markdown(chat: &StoredChat, folder: &Path, you: &str) -> String {
         let _ = write!(text, "\n## {who}\n\n");
         for picture in &message.pictures {
             // The file may be saved anywhere; the pictures stay in the library.
-            let (name, path) = (picture.name.replace(['[', ']'], ""), picture.path(folder));
-            let _ = writeln!(text, "![{name}](<{}>)\n", path.display());
+            let name = picture.name.replace(['[', ']'], "");
+            // A backslash would take the meaning of what follows it.
+            let path = picture.path(folder).display().to_string().replace('\\', "/");
+            let _ = writeln!(text, "![{name}](<{path}>)\n");
         }
         let _ = writeln!(text, "{}", message.text.trim_end());
     }

@@ -181,6 +181,7 @@ impl Inner {
             return Err(bad_request(format!("`{}` must be a full path", folder.display())));
         }
         ImageFolder::open(&folder).map_err(|error| body(&AppError::from(error)))?;
+        let _alone = self.datasets.alone();
         self.change_dataset(&request.dataset, |entry| {
             // What the doctor said was about other pictures.
             (entry.image_folder, entry.report) = (folder.display().to_string(), None);
@@ -253,9 +254,9 @@ impl Inner {
             if request.problems_only == Some(true) || request.finding.is_some() {
                 let record = index.record(row).map_err(fault)?;
                 let found = faults(&record, folder.as_ref(), damaged.contains(&row));
-                // What was found may be mended by now.
+                // What was found may be mended by now; without the folder nobody can tell.
                 let wanted = |found: &Fault| request.finding.is_none_or(|finding| kind(found) == finding);
-                if !found.iter().any(wanted) {
+                if !found.iter().any(wanted) && (folder.is_some() || request.finding.is_none()) {
                     continue;
                 }
             }
@@ -318,8 +319,11 @@ impl Inner {
             let (report, hash) = check(&entry, open_pictures, job)?;
             // A correction that was made meanwhile is not in the report, and nobody makes one now.
             let _alone = here.datasets.alone();
+            let same_place = here
+                .dataset(&entry.id)
+                .is_ok_and(|(_, now)| (&now.json, &now.image_folder) == (&entry.json, &entry.image_folder));
             let now = here.datasets.browsed.index(Path::new(&entry.json));
-            if now.is_ok_and(|now| now.hash() != hash) {
+            if !same_place || !now.is_ok_and(|now| now.hash() == hash) {
                 let message = format!("`{}` has changed while it was checked", entry.json);
                 return Err(ErrorBody::new(ErrorCode::Conflict, message).hint("Check it again."));
             }

@@ -26,7 +26,7 @@ pub(crate) struct FirstRows {
     pub(crate) all: u64,
     /// Rows that cannot be trained on.
     pub(crate) bad: u64,
-    /// Rows that are left out without a word: they have no picture, and only what sees is trained.
+    /// Rows that are left out with a warning: they have no picture, and only what sees is trained.
     pub(crate) useless: u64,
     /// What is wrong with the first bad one, and its number from 1.
     pub(crate) example: Option<(u64, RowProblem)>,
