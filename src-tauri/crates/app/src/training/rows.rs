@@ -124,6 +124,10 @@ fn open_file(
     Ok(Some((Arc::new(source), rows)))
 }
 
+fn rows_in_words(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
 /// Where only what looks at pictures is trained, rows without any teach nothing.
 fn useful(
     file: &Path,
@@ -140,8 +144,9 @@ fn useful(
         return Err(AppError::NoPictures { file: file.to_owned() });
     }
     let message = format!(
-        "`{}`: {without} rows without pictures are left out: the language model is frozen",
-        file.display()
+        "`{}`: {} without pictures left out: the language model is frozen",
+        file.display(),
+        rows_in_words(without)
     );
     warnings.push((WarningKind::Rows, message));
     Ok(rows)
@@ -178,22 +183,22 @@ fn judge(
             });
         }
         let count = found.bad_count;
-        warnings.push((WarningKind::BadRows, format!("{count} of {total} rows are left out")));
+        warnings.push((WarningKind::BadRows, format!("{count} of {} left out", rows_in_words(total))));
         warnings.extend(found.bad.iter().map(|bad| (WarningKind::BadRows, one(bad))));
     }
     if found.misspelt > 0 {
         let message = format!(
-            "`{}`: {} rows have the key `conversation`; it is read as `conversations`",
+            "`{}`: {} with the key `conversation`, which is read as `conversations`",
             file.display(),
-            found.misspelt
+            rows_in_words(found.misspelt)
         );
         warnings.push((WarningKind::Rows, message));
     }
     let truncated = found.truncated();
     if truncated > 0 {
         let limit = plan.data.max_length;
-        let message =
-            format!("`{}`: the ends of {truncated} rows are cut off at {limit} tokens", file.display());
+        let cut = rows_in_words(truncated);
+        let message = format!("`{}`: {cut} cut off at {limit} tokens", file.display());
         warnings.push((WarningKind::Rows, message));
     }
     Ok(())

@@ -15,6 +15,12 @@ pub enum DatasetError {
         /// What the system said.
         source: io::Error,
     },
+    /// A folder in the place of a file.
+    #[error("`{}` is a folder; name the file of rows in it", file.display())]
+    Folder {
+        /// The folder.
+        file: PathBuf,
+    },
     /// Neither a JSON array nor lines of JSON objects.
     #[error(
         "`{}` is no data set: it begins with {found}. Expected LLaVA's JSON (`[{{…}}, …]`) or JSONL (`{{…}}` on each line)",

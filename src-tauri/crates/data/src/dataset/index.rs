@@ -47,9 +47,13 @@ impl DatasetIndex {
     /// Reads through a file. `progress` is told bytes read and bytes in all.
     ///
     /// # Errors
-    /// A file that cannot be read, that holds no rows, or whose array is broken.
+    /// A folder, a file that cannot be read or that holds no rows, or an array that is broken.
     pub fn open(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, DatasetError> {
         let refused = |source| DatasetError::Read { file: path.to_owned(), source };
+        // Systems differ in what they say of opening one.
+        if path.is_dir() {
+            return Err(DatasetError::Folder { file: path.to_owned() });
+        }
         let mut file = File::open(path).map_err(refused)?;
         let total = file.metadata().map_err(refused)?.len();
         let mut scanner = Scanner::default();
@@ -369,6 +373,13 @@ mod tests {
                 (&expected.iter().map(|&x| x.to_owned()).collect::<Vec<_>>()[..], *form)
             );
         }
+    }
+
+    #[test]
+    fn a_folder_is_no_file_of_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = DatasetIndex::open(folder.path(), &mut |_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("is a folder"), "{error}");
     }
 
     #[test]

@@ -113,8 +113,7 @@ impl<'r> Run<'r> {
         };
         let schedule = schedule.init();
         if schedule.warmup_left_out() && state.step == 0 {
-            let message =
-                format!("{} iterations are too few to warm up; the run has none", length.iterations);
+            let message = format!("too few batches ({}) to warm up; the run has none", length.iterations);
             self.warnings.push((WarningKind::Plan, message));
         }
         let damaged =
