@@ -135,6 +135,14 @@ export const stories = {
     await page.getByRole("button", { name: /^Second model:/ }).waitFor();
     await question(page, "Say something.");
     assert.equal(await articles(page, "tiny").count(), 2);
+    // Another answer on the right is a branch there; the one on the left stays.
+    const [left, right] = [articles(page, "tiny").nth(0), articles(page, "tiny").nth(1)];
+    await page.waitForTimeout(2100);
+    await right.getByRole("button", { name: "Answer again" }).click();
+    await right.getByRole("group", { name: "Branch 2 of 2" }).waitFor();
+    await page.getByRole("button", { name: "Stop (Esc)" }).waitFor({ state: "hidden", timeout: 60_000 });
+    assert.equal(await articles(page, "tiny").count(), 2);
+    assert.equal(await left.getByRole("group", { name: /^Branch/ }).count(), 0);
   },
 
   async "history finds words, a chat is renamed and deleted"({ page }) {

@@ -17,7 +17,7 @@ function announceDrawn({ outcome, error }: JobInfo): void {
 
 /** An export shows its report in its own room, and its faults there too. */
 function announceExport({ state, subject, error }: JobInfo): void {
-  if (subject === null || (route().room === "export" && (route().id ?? subject) === subject)) return;
+  if (subject === null || (route().room === "export" && route().id === subject)) return;
   const action = { label: m().shell.seeRun, run: () => go("export", subject) };
   const what = m().shell.jobKinds.export;
   if (state === "finished") tell({ tone: "good", text: m().shell.jobDone(what), action });

@@ -44,6 +44,12 @@ test("two answers of one round are shown side by side, an older round is not", (
   expect(turnsOf(messages, 2)[0]?.answers.map((one) => one.id)).toEqual([2]);
 });
 
+test("where two answer, an answer that is given again keeps its neighbour", () => {
+  const messages = [message(1, null, "user"), message(2, 1, "assistant"), message(3, 1, "assistant", 1), message(4, 1, "assistant", 1, 500_000)];
+  expect(turnsOf(messages, 4, true)[0]?.answers.map((one) => one.id)).toEqual([2, 4]);
+  expect(turnsOf(messages, 4)[0]?.answers.map((one) => one.id)).toEqual([4]);
+});
+
 test("a question whose answers are being written shows them", () => {
   expect(turnsOf(chat.slice(0, 2), 1)[0]?.answers.map((one) => one.id)).toEqual([2]);
 });

@@ -28,30 +28,30 @@ export function branches(messages: readonly Message[], of: Message): Message[] {
   return messages.filter((message) => message.parent === of.parent && message.author === of.author && message.side === of.side);
 }
 
-/** The path as turns. An answer brings the newest one of the other side with it. */
-export function turnsOf(messages: readonly Message[], current: number | null): Turn[] {
+/** The path as turns. Where two answer, one brings the newest of the other side with it; else the one of its round. */
+export function turnsOf(messages: readonly Message[], current: number | null, two = false): Turn[] {
   const turns: Turn[] = [];
   for (const message of pathTo(messages, current)) {
     const last = turns[turns.length - 1];
     if (message.author === "user") turns.push({ key: `q${message.id}`, question: message, answers: [] });
-    else if (last && last.answers.length === 0) last.answers = beside(messages, message);
-    else turns.push({ key: `a${message.id}`, question: undefined, answers: beside(messages, message) });
+    else if (last && last.answers.length === 0) last.answers = beside(messages, message, two);
+    else turns.push({ key: `a${message.id}`, question: undefined, answers: beside(messages, message, two) });
   }
   const last = turns[turns.length - 1];
   // The path may end at the question while its answers are being written.
   if (last?.question && last.answers.length === 0) {
     const answers = messages.filter((message) => message.parent === last.question?.id && message.author === "assistant");
     const newest = answers[answers.length - 1];
-    if (newest) last.answers = beside(messages, newest);
+    if (newest) last.answers = beside(messages, newest, two);
   }
   return turns;
 }
 
-function beside(messages: readonly Message[], answer: Message): Message[] {
+function beside(messages: readonly Message[], answer: Message, two: boolean): Message[] {
   const others = messages.filter(
     (message) => message.parent === answer.parent && message.author === "assistant" && message.side !== answer.side,
   );
-  const other = others.filter((one) => sameRound(one, answer)).pop();
+  const other = others.filter((one) => two || sameRound(one, answer)).pop();
   return other ? [answer, other].sort((a, b) => a.side - b.side) : [answer];
 }
 

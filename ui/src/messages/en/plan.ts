@@ -88,7 +88,7 @@ export const plan = {
     model_not_here: "Choose a folder of the library, or download it in Models.",
     random_projector: "Run pretrain first, or choose its product.",
     bad_rows: "Correct them in Data sets, or leave out such rows.",
-    no_good_rows: "Choose the folder of their pictures, or another data set.",
+    no_good_rows: "Choose the folder of their pictures, another data set, or a model that can use these rows.",
   } as Partial<Record<ProblemWord, string>>,
   /** One click that makes a plan smaller. */
   fix: {

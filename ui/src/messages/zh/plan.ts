@@ -102,7 +102,7 @@ export const plan: Messages["plan"] = {
     model_not_here: "请选择资料库中的文件夹，或在“模型”中下载。",
     random_projector: "请先预训练，或选择已有的预训练产物。",
     bad_rows: "请在“数据集”中更正，或跳过这些行。",
-    no_good_rows: "请选择其图片文件夹，或换一个数据集。",
+    no_good_rows: "请选择其图片文件夹，或换一个数据集，或换一个能使用这些行的模型。",
   },
   fix: {
     recompute_activations: "重新计算激活值",

@@ -33,6 +33,26 @@ pub(crate) struct DatasetEntry {
     pub(crate) changed: u64,
     pub(crate) rows: Option<u64>,
     pub(crate) report: Option<DoctorReport>,
+    /// What the file was when the report was made or last followed a correction.
+    #[serde(default)]
+    pub(crate) stamp: Option<FileStamp>,
+}
+
+/// Size and age of a file, in bytes and milliseconds since 1970.
+pub(crate) type FileStamp = (u64, u64);
+
+impl DatasetEntry {
+    /// The file as it is now.
+    pub(crate) fn stamp_now(&self) -> Option<FileStamp> {
+        let about = Path::new(&self.json).metadata().ok()?;
+        let age = about.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some((about.len(), u64::try_from(age.as_millis()).ok()?))
+    }
+
+    /// What the doctor said, as long as the file is what he looked at.
+    pub(crate) fn report_now(&self) -> Option<&DoctorReport> {
+        self.report.as_ref().filter(|_| self.stamp.is_some() && self.stamp == self.stamp_now())
+    }
 }
 
 /// `datasets.json`.

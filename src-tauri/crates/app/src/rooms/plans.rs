@@ -242,7 +242,7 @@ impl Inner {
             Some(path) if !Path::new(&path).exists() => {
                 problems.push(problem(true, Some("model.pretrained"), ProblemWord::PathNotThere, &path));
             }
-            None if plan.stage == Stage::Finetune && !chained => {
+            None if plan.stage == Stage::Finetune && !chained && !plan.model.tower.is_empty() => {
                 problems.push(problem(false, Some("model.pretrained"), ProblemWord::RandomProjector, ""));
             }
             _ => {}

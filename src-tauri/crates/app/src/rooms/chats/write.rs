@@ -75,7 +75,7 @@ impl Inner {
         let folder = StoredChat::folder(&library, chat);
         let stored = self.store_pictures(&folder, pictures)?;
         let question = StoredMessage { pictures: stored, ..blank(Author::User, text, parent) };
-        self.begin(chat, models, |stored| {
+        self.begin(chat, 0, models, |stored| {
             let title = one_line(&question.text);
             let id = stored.add(question);
             if stored.title.is_empty() && !stored.titled_by_user {
@@ -102,7 +102,7 @@ impl Inner {
         if pictures {
             models.iter().try_for_each(sees)?;
         }
-        let sent = self.begin(&request.chat, models, |_| Ok((None, question)))?;
+        let sent = self.begin(&request.chat, side, models, |_| Ok((None, question)))?;
         Ok(sent)
     }
 
@@ -124,10 +124,11 @@ impl Inner {
         std::iter::once(first).chain(second).map(|choice| self.model_task(&choice)).collect()
     }
 
-    /// Stores the answers that are to come, and starts the job that writes them.
+    /// Stores the answers that are to come, one on each side from the first on, and starts the job that writes them.
     fn begin(
         &self,
         id: &ChatId,
+        first_side: u8,
         models: Vec<ModelTask>,
         before: impl FnOnce(&mut StoredChat) -> Reply<(Option<MessageId>, MessageId)>,
     ) -> Reply<SentMessage> {
@@ -139,8 +140,7 @@ impl Inner {
             let undo = live.chat.clone();
             let stored = before(&mut live.chat).and_then(|(new, question)| {
                 let mut asked = Vec::new();
-                for (side, model) in models.into_iter().enumerate() {
-                    let side = u8::try_from(side).unwrap_or(1);
+                for (side, model) in (first_side..).zip(models) {
                     let message = live.chat.add(StoredMessage {
                         side,
                         choice: Some(model.choice.clone()),

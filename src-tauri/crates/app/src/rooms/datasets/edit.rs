@@ -86,7 +86,8 @@ impl Inner {
     ) -> Reply<ChangedRows> {
         let mut changes = lock(&self.datasets.changes);
         let (_, entry) = self.dataset(dataset)?;
-        let before = self.row_state(&entry, row);
+        let opened = entry.report_now().map(|report| report.health.opened_pictures);
+        let before = opened.and_then(|opened| self.row_state(&entry, row, opened));
         // The index that `make` reads may already be of a changed file; `apply` compares once more, byte by byte.
         let patch = make(&entry, usize::try_from(row).unwrap_or(usize::MAX))?;
         let hash = patch.apply(Path::new(&entry.json), version).map_err(|error| fault(&error))?;
@@ -96,12 +97,18 @@ impl Inner {
         }
         done.push(Change { row, patch: patch.inverse(), hash, rows });
         let left = done.len();
-        self.after_change(&entry, row, left, before, rows == 0)
+        let there = rows == 0;
+        let after = opened.filter(|_| there).and_then(|opened| self.row_state(&entry, row, opened));
+        let change = match (before, after) {
+            (Some(before), Some(after)) => Some(RowChange::Edited(before, after)),
+            (Some(before), None) if !there => Some(RowChange::Gone(before)),
+            _ => None,
+        };
+        self.after_change(&entry, row, left, change)
     }
 
-    /// How the doctor sees a row; nothing where it was not asked yet, or the row cannot be read.
-    fn row_state(&self, entry: &DatasetEntry, row: u64) -> Option<RowState> {
-        let opened = entry.report.as_ref()?.health.opened_pictures;
+    /// How the doctor sees a row; nothing if it cannot be read.
+    fn row_state(&self, entry: &DatasetEntry, row: u64, opened: bool) -> Option<RowState> {
         let index = self.datasets.browsed.index(Path::new(&entry.json)).ok()?;
         let record = index.record(usize::try_from(row).ok()?).ok()?;
         Some(RowState::of(&record, ImageFolder::open(Path::new(&entry.image_folder)).ok().as_ref(), opened))
@@ -115,9 +122,18 @@ impl Inner {
             return Err(not_found("there is no change of this session to take back"));
         };
         // A row that was taken out is not there; another one has its number.
-        let before = if last.rows == 0 { self.row_state(&entry, last.row) } else { None };
+        let opened = entry.report_now().map(|report| report.health.opened_pictures);
+        let state = || opened.and_then(|opened| self.row_state(&entry, last.row, opened));
+        let before = if last.rows == 0 { state() } else { None };
         match last.patch.apply(Path::new(&entry.json), &last.hash) {
-            Ok(_) => self.after_change(&entry, last.row, done.len(), before, true),
+            Ok(_) => {
+                let change = match (before, state()) {
+                    (Some(before), Some(after)) => Some(RowChange::Edited(before, after)),
+                    (None, Some(after)) if last.rows > 0 => Some(RowChange::Come(after)),
+                    _ => None,
+                };
+                self.after_change(&entry, last.row, done.len(), change)
+            }
             Err(error @ EditError::Dataset(DatasetError::Changed { .. })) => {
                 // None of them fits this file any more.
                 done.clear();
@@ -130,20 +146,14 @@ impl Inner {
         }
     }
 
-    /// `before` is the row as it was, `there` whether there is one now.
+    /// Without a change that the report can follow, there is none any more.
     fn after_change(
         &self,
         entry: &DatasetEntry,
         row: u64,
         changes: usize,
-        before: Option<RowState>,
-        there: bool,
+        change: Option<RowChange>,
     ) -> Reply<ChangedRows> {
-        let change = match (before, there) {
-            (Some(before), true) => self.row_state(entry, row).map(|after| RowChange::Edited(before, after)),
-            (Some(before), false) => Some(RowChange::Gone(before)),
-            (None, _) => self.row_state(entry, row).map(RowChange::Come),
-        };
         let rows = match self.datasets.browsed.index(Path::new(&entry.json)) {
             Ok(index) => Some(index.len() as u64),
             Err(DatasetError::Empty { .. }) => Some(0),
@@ -156,6 +166,7 @@ impl Inner {
                 follow_change(&mut report, row, &change);
                 report
             });
+            entry.stamp = entry.stamp_now();
         })?;
         Ok(ChangedRows { dataset, row, changes: u32::try_from(changes).unwrap_or(u32::MAX) })
     }
@@ -228,15 +239,17 @@ impl Inner {
             several => row["image"] = json!(several),
         }
         rows.push(row);
+        let opened = entry.report_now().map(|report| report.health.opened_pictures);
         let text = serde_json::to_vec_pretty(&rows).unwrap_or_default();
         replace(json, &text)?;
-        let added = self.row_state(&entry, number).map(RowChange::Come);
+        let added = opened.and_then(|opened| self.row_state(&entry, number, opened)).map(RowChange::Come);
         let summary = self.change_dataset(&id, |entry| {
             entry.rows = Some(number + 1);
             entry.report = entry.report.take().zip(added).map(|(mut report, added)| {
                 follow_change(&mut report, number, &added);
                 report
             });
+            entry.stamp = entry.stamp_now();
         })?;
         Ok(FiledCorrection { dataset: id, name: summary.name, row: number })
     }

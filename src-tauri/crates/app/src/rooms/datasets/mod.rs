@@ -55,7 +55,7 @@ fn summary(library: &Library, entry: &DatasetEntry) -> DatasetSummary {
         in_library: library.holds(json),
         held_out: held_out(json),
         changed: entry.changed,
-        health: entry.report.as_ref().map(|report| report.health.clone()),
+        health: entry.report_now().map(|report| report.health.clone()),
         fault: (!json.is_file()).then(|| format!("`{}` is not there", entry.json)),
     }
 }
@@ -114,6 +114,7 @@ impl Inner {
             changed: now(),
             rows,
             report: None,
+            stamp: None,
         };
         let made = summary(&library, &entry);
         list.datasets.push(entry);
@@ -230,7 +231,7 @@ impl Inner {
         let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
         let words = search_words(request.search);
         let fault = |error| body(&AppError::from(error));
-        let noted = |problem| noted_rows(entry.report.as_ref(), problem);
+        let noted = |problem| noted_rows(entry.report_now(), problem);
         // To see that a picture is damaged it must be opened, which takes too long for all of them.
         let damaged = noted(RowFault::DamagedPicture);
         let read = |row: usize| self.row(&index, row, folder.as_ref(), damaged.contains(&row));
@@ -329,14 +330,14 @@ impl Inner {
             }
             here.change_dataset(&entry.id, |entry| {
                 entry.rows = Some(report.health.rows);
-                entry.report = Some(report.clone());
+                (entry.report, entry.stamp) = (Some(report.clone()), entry.stamp_now());
             })?;
             Ok(JobOutcome::Checked { report })
         }))
     }
 
     pub(crate) fn dataset_report(&self, request: DatasetRef) -> Reply<Option<DoctorReport>> {
-        Ok(self.dataset(&request.dataset)?.1.report)
+        Ok(self.dataset(&request.dataset)?.1.report_now().cloned())
     }
 
     pub(crate) fn split_dataset(&self, request: SplitDataset) -> Reply<JobInfo> {

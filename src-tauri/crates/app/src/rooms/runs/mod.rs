@@ -313,13 +313,29 @@ impl Inner {
             let mut table = lock(&self.runs.table);
             let at = table.queue.iter().position(|waiting| waiting.run == request.run);
             let at = at.ok_or_else(|| bad_request(format!("the run `{}` does not wait", request.run)))?;
-            let waiting = table.queue.remove(at);
-            let to = (request.place as usize).min(table.queue.len());
-            table.queue.insert(to, waiting);
+            let to = (request.place as usize).min(table.queue.len().saturating_sub(1));
+            let mut moved = table.queue.clone();
+            let waiting = moved.remove(at);
+            moved.insert(to, waiting);
+            self.check_order(&moved)?;
+            table.queue = moved;
             table.queue.iter().map(|waiting| waiting.run.clone()).collect()
         };
         self.changed(ListName::Runs);
         order.iter().map(|run| self.summary_of(run)).collect()
+    }
+
+    /// A run that begins from another one waits behind it.
+    fn check_order(&self, queue: &[Waiting]) -> Reply<()> {
+        for (place, waiting) in queue.iter().enumerate() {
+            let note = RunNote::read(&self.run_folder(&waiting.run)?)?;
+            let Some(before) = note.began_from else { continue };
+            if queue[place..].iter().any(|other| other.run == before) {
+                let message = format!("`{}` begins from what `{before}` leaves", note.name);
+                return Err(bad_request(message).hint("It stays behind that run."));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn rename_run(&self, request: RenameRun) -> Reply<RunSummary> {
@@ -422,10 +438,10 @@ impl Inner {
                 chosen
             }
         };
-        task.name = match checkpoint.step {
-            Some(step) => format!("{} · {} · {step}", task.name, note.name),
-            None => format!("{} · {}", task.name, note.name),
-        };
+        // An export names no model besides.
+        let model = Some(&task.name).filter(|name| !name.is_empty()).map(|name| format!("{name} · "));
+        let step = checkpoint.step.map(|step| format!(" · {step}"));
+        task.name = format!("{}{}{}", model.unwrap_or_default(), note.name, step.unwrap_or_default());
         task.paths = eyewright_protocol::ModelPaths {
             model: folder.display().to_string(),
             visual_encoder: None,

@@ -313,6 +313,11 @@ fn a_finding_leads_to_its_own_rows_and_outlives_a_correction() {
     assert_eq!((numbers("missing_picture"), numbers("empty_answer")), (vec![0, 2], vec![]));
     let report = ask(&studio, "dataset_report", json!({ "dataset": dataset }));
     assert_eq!((&report["health"]["rows"], &report["health"]["fatal"]), (&json!(3), &json!(3)));
+    // Of a file that somebody else changed nothing is known.
+    let theirs = json!([row("a", "broken.png"), row("b", "gone.png"), row("c", "d.png"), row("e", "f.png")]);
+    std::fs::write(&file, theirs.to_string()).unwrap();
+    assert_eq!(ask(&studio, "dataset_report", json!({ "dataset": dataset })), json!(null));
+    assert_eq!(ask(&studio, "get_dataset", json!({ "dataset": dataset }))["health"], json!(null));
 }
 
 #[test]
