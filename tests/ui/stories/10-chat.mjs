@@ -174,6 +174,13 @@ export const stories = {
     await room(page, "Models");
     await room(page, "Chat");
     assert.equal(await box.inputValue(), "half a question");
+    // So do the choices for a chat that has no question yet.
+    await page.getByRole("button", { name: "Two answers side by side" }).click();
+    await room(page, "Models");
+    await room(page, "Chat");
+    await page.getByRole("button", { name: /^Second model:/ }).waitFor();
+    await page.getByRole("button", { name: "Two answers side by side" }).click();
+    await page.getByRole("button", { name: /^Second model:/ }).waitFor({ state: "hidden" });
     await page.getByRole("complementary", { name: "Chats" }).getByRole("link").first().click();
     await page.waitForFunction(() => document.querySelector("main textarea")?.value === "");
     await page.getByRole("button", { name: "New chat" }).click();

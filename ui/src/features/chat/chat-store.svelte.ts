@@ -14,9 +14,13 @@ export interface Fresh {
   sampling: SamplingSettings | null;
 }
 
+const NOTHING: Fresh = { choice: null, second: null, system: null, sampling: null };
+/** What was chosen for a chat that has no question yet; a look at another room must not cost it. */
+let kept = NOTHING;
+
 export class ChatStore {
   chat: Chat | undefined = $state();
-  fresh: Fresh = $state({ choice: null, second: null, system: null, sampling: null });
+  fresh: Fresh = $state(kept);
   /** Why the answer has not begun, in the words of the core. */
   waiting: string | null = $state(null);
   sending = $state(false);
@@ -74,6 +78,7 @@ export class ChatStore {
       const sent = await call("send_message", { chat: chat.id, text, pictures }).catch(async (thrown: unknown) => {
         // A chat that was made for a question that is refused would stay empty.
         if (isNew) {
+          kept = $state.snapshot(wishes);
           if (this.chat?.id === chat.id) [this.chat, this.fresh] = [undefined, wishes];
           await attempt(() => call("delete_chat", { chat: chat.id }));
         }
@@ -92,7 +97,7 @@ export class ChatStore {
     const { second, sampling, system } = this.fresh;
     let chat = await call("create_chat", { choice: this.choice, system });
     if (second || sampling) chat = await call("change_chat", { chat: chat.id, second, sampling });
-    this.fresh = { choice: null, second: null, system: null, sampling: null };
+    this.fresh = kept = NOTHING;
     this.chat = chat;
     return chat;
   }
@@ -149,7 +154,7 @@ export class ChatStore {
   async change(what: Partial<Fresh>): Promise<boolean> {
     const { chat } = this;
     if (!chat) {
-      this.fresh = { ...this.fresh, ...what };
+      this.fresh = kept = { ...$state.snapshot(this.fresh), ...what };
       return true;
     }
     const one_answer = "second" in what && what.second === null ? true : null;
