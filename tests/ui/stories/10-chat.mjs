@@ -37,6 +37,9 @@ export const stories = {
 
   async "an edited question is a branch too"({ page }) {
     await page.getByRole("textbox", { name: "Your question" }).press("ArrowUp");
+    await page.keyboard.press("Escape");
+    assert.ok(await page.getByRole("textbox", { name: "Your question" }).evaluate((box) => box === document.activeElement), "Esc gives the focus back");
+    await page.getByRole("textbox", { name: "Your question" }).press("ArrowUp");
     await page.getByRole("textbox", { name: "Edit question" }).fill("Describe it.");
     await page.getByRole("textbox", { name: "Edit question" }).press("Enter");
     await page.getByText("Describe it.", { exact: true }).waitFor();

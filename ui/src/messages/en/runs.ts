@@ -46,6 +46,7 @@ export const runs = {
   stopSaveText: "Saves a checkpoint first; the run can be resumed exactly here.",
   stopDiscard: "Discard",
   stopDiscardText: (step: string) => `Ends at once. Steps after checkpoint ${step} are lost.`,
+  stopDiscardAll: "Ends at once. There is no checkpoint yet, so nothing is kept.",
   leaveQueue: "Leave the queue",
   resume: "Resume",
   resumed: "Resumed.",

@@ -46,6 +46,7 @@ export const runs: Messages["runs"] = {
   stopSaveText: "先保存检查点；之后可从此处精确继续。",
   stopDiscard: "放弃",
   stopDiscardText: (step) => `立即结束。第 ${step} 步检查点之后的进度会丢失。`,
+  stopDiscardAll: "立即结束。还没有检查点，什么都不会保留。",
   leaveQueue: "退出队列",
   resume: "继续",
   resumed: "已继续。",
