@@ -3,15 +3,29 @@
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use eyewright_protocol::{ErrorBody, ErrorCode};
 use eyewright_train::checkpoint::{CheckpointError, LocalDisk, replace_file};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::studio::{Reply, io_fault};
 
 /// Longest file of the library's own that is read into memory.
 const LONGEST: u64 = 256 << 20;
+
+/// Size and age of a file, in bytes and nanoseconds since 1970: with an equal stamp it is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct FileStamp(u64, u64);
+
+impl FileStamp {
+    /// Nothing where the system does not say; then nothing may be kept.
+    pub(crate) fn of(file: &Path) -> Option<Self> {
+        let about = fs::metadata(file).ok()?;
+        let age = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self(about.len(), u64::try_from(age.as_nanos()).ok()?))
+    }
+}
 
 /// Makes a folder and those above it. On Unix nobody else may read it.
 pub(crate) fn make_folder(folder: &Path) -> Reply<()> {

@@ -6,7 +6,7 @@ use eyewright_protocol::{DatasetId, DoctorReport, ErrorBody, ErrorCode, ModelId,
 use serde::{Deserialize, Serialize};
 
 use super::Library;
-use super::files::{read_json, write_json};
+use super::files::{FileStamp, read_json, write_json};
 use crate::studio::Reply;
 
 /// A model on the list.
@@ -38,20 +38,17 @@ pub(crate) struct DatasetEntry {
     pub(crate) stamp: Option<FileStamp>,
 }
 
-/// Size and age of a file, in bytes and milliseconds since 1970.
-pub(crate) type FileStamp = (u64, u64);
-
 impl DatasetEntry {
-    /// The file as it is now.
-    pub(crate) fn stamp_now(&self) -> Option<FileStamp> {
-        let about = Path::new(&self.json).metadata().ok()?;
-        let age = about.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        Some((about.len(), u64::try_from(age.as_millis()).ok()?))
+    /// Keeps what the doctor says of the file as it is now.
+    pub(crate) fn keep_report(&mut self, report: Option<DoctorReport>) {
+        (self.report, self.stamp) = (report, FileStamp::of(Path::new(&self.json)));
     }
 
     /// What the doctor said, as long as the file is what he looked at.
     pub(crate) fn report_now(&self) -> Option<&DoctorReport> {
-        self.report.as_ref().filter(|_| self.stamp.is_some() && self.stamp == self.stamp_now())
+        self.report
+            .as_ref()
+            .filter(|_| self.stamp.is_some() && self.stamp == FileStamp::of(Path::new(&self.json)))
     }
 }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use chats::{StoredChat, StoredMessage, StoredPicture};
 pub(crate) use files::{
-    folder_bytes, make_folder, names_in, read_json, read_text, remove_folder, replace, write_json,
+    FileStamp, folder_bytes, make_folder, names_in, read_json, read_text, remove_folder, replace, write_json,
 };
 pub(crate) use keys::KeyBox;
 pub use keys::Keyring;

@@ -177,12 +177,9 @@ impl Inner {
         if request.files && !library.holds(folder) {
             return Err(files_elsewhere(&entry.name));
         }
-        if request.files && self.reads_from(folder) {
-            return Err(ErrorBody::new(
-                ErrorCode::Busy,
-                format!("a run trains `{}`, or waits to", entry.name),
-            )
-            .hint("Stop it first, or take the model off the list alone."));
+        if request.files {
+            let message = format!("a run trains `{}`, or waits to", entry.name);
+            self.check_unread(folder, message, "Stop it first, or take the model off the list alone.")?;
         }
         let mut list = ModelList::read(&library)?;
         list.models.retain(|other| other.id != entry.id);

@@ -39,16 +39,7 @@ impl Base {
         };
         let llm = folder(&plan.model.llm)?;
         let tower = (!plan.model.tower.is_empty()).then(|| folder(&plan.model.tower)).transpose()?;
-        let files = StartFiles::find(&StartPaths {
-            llm: llm.clone(),
-            tower: tower.clone(),
-            projector: match &plan.model.projector {
-                ProjectorStart::Fresh => None,
-                ProjectorStart::Pretrained(path) => Some(path.clone()),
-            },
-            projector_depth: plan.model.projector_depth,
-            select_layer: plan.model.select_layer,
-        })?;
+        let files = StartFiles::find(&start_paths(plan, llm.clone(), tower.clone()))?;
         check_targets(plan, &files).map_err(|(_, error)| error)?;
         let processor = match &files.eye {
             Some(eye) => Some(processor_for(&eye.preprocessor, eye.tower.config.clip.image_side)?),
@@ -116,6 +107,20 @@ impl Base {
             llm_part: part(&plan.tune.llm),
             tower_part: part(&plan.tune.tower),
         }
+    }
+}
+
+/// A plan's parts, with the folders that its model and tower were found in.
+pub(super) fn start_paths(plan: &RunPlan, llm: PathBuf, tower: Option<PathBuf>) -> StartPaths {
+    StartPaths {
+        llm,
+        tower,
+        projector: match &plan.model.projector {
+            ProjectorStart::Fresh => None,
+            ProjectorStart::Pretrained(path) => Some(path.clone()),
+        },
+        projector_depth: plan.model.projector_depth,
+        select_layer: plan.model.select_layer,
     }
 }
 

@@ -4,15 +4,14 @@ use std::{
     collections::HashSet,
     path::{Path, PathBuf},
     sync::Mutex,
-    time::SystemTime,
 };
 
 use eyewright_data::{dataset::ImageFolder, template::ChatTemplate, tokenizer::Tokenizer};
 use eyewright_model::stack::{StackError, StartFiles, StartPaths};
-use eyewright_train::plan::{LlmShapes, ProjectorStart, RunPlan, TowerShapes, unknown_target};
+use eyewright_train::plan::{LlmShapes, RunPlan, TowerShapes, unknown_target};
 
-use super::{find_model_folder, run::TOKENIZER_FILES};
-use crate::{AppError, open::processor_for, studio::lock};
+use super::{find_model_folder, model::start_paths, run::TOKENIZER_FILES};
+use crate::{AppError, library::FileStamp, open::processor_for, studio::lock};
 
 /// Something that a run would stumble over, and the key of the plan that has to do with it.
 pub(crate) struct Obstacle {
@@ -23,7 +22,7 @@ pub(crate) struct Obstacle {
 /// Looks at plans, at every change of one. A tokenizer that could be read is not read again: it is the only large file.
 #[derive(Default)]
 pub(crate) struct Preflight {
-    tokenizers: Mutex<HashSet<Stamp>>,
+    tokenizers: Mutex<HashSet<(PathBuf, Vec<Option<FileStamp>>)>>,
 }
 
 impl Preflight {
@@ -53,17 +52,8 @@ impl Preflight {
         self.look_at_tokenizer(&llm).map_err(|error| ("model.llm", error))?;
         let tower = here(&plan.model.tower);
         let tower_is_away = tower.is_none() && !plan.model.tower.is_empty();
-        let projector = match &plan.model.projector {
-            ProjectorStart::Pretrained(path) if path.exists() && !tower_is_away => Some(path.clone()),
-            _ => None,
-        };
-        let paths = StartPaths {
-            llm,
-            tower,
-            projector,
-            projector_depth: plan.model.projector_depth,
-            select_layer: plan.model.select_layer,
-        };
+        let mut paths = start_paths(plan, llm, tower);
+        paths.projector = paths.projector.filter(|path| path.exists() && !tower_is_away);
         let files = StartFiles::find(&paths).map_err(|error| (culprit(&paths), error.into()))?;
         if let Some(eye) = &files.eye {
             processor_for(&eye.preprocessor, eye.tower.config.clip.image_side)
@@ -73,22 +63,14 @@ impl Preflight {
     }
 
     fn look_at_tokenizer(&self, folder: &Path) -> Result<(), AppError> {
-        let stamp = stamp_of(folder);
-        if !lock(&self.tokenizers).contains(&stamp) {
+        let files = TOKENIZER_FILES.iter().map(|name| FileStamp::of(&folder.join(name)));
+        let seen = (folder.to_owned(), files.collect());
+        if !lock(&self.tokenizers).contains(&seen) {
             Tokenizer::open(folder)?;
-            lock(&self.tokenizers).insert(stamp);
+            lock(&self.tokenizers).insert(seen);
         }
         Ok(())
     }
-}
-
-/// A folder with the sizes and ages of the files a tokenizer may be in.
-type Stamp = (PathBuf, Vec<Option<(u64, Option<SystemTime>)>>);
-
-fn stamp_of(folder: &Path) -> Stamp {
-    let about = |name: &&str| folder.join(name).metadata().ok();
-    let files = TOKENIZER_FILES.iter().map(|name| about(name).map(|file| (file.len(), file.modified().ok())));
-    (folder.to_owned(), files.collect())
 }
 
 /// Which part makes the search fail: one after the other is added.

@@ -2,53 +2,38 @@
 //! cost a reading of the whole file.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::SystemTime,
 };
 
 use eyewright_data::dataset::{DatasetError, DatasetIndex};
 
-use crate::studio::lock;
-
-/// A file as it was when it was read.
-#[derive(PartialEq, Eq)]
-struct Stamp {
-    path: PathBuf,
-    length: u64,
-    changed: SystemTime,
-}
-
-impl Stamp {
-    /// Nothing where the system does not say; then nothing is kept.
-    fn of(path: &Path) -> Option<Self> {
-        let about = fs::metadata(path).ok()?;
-        Some(Self { path: path.to_owned(), length: about.len(), changed: about.modified().ok()? })
-    }
-}
+use crate::{library::FileStamp, studio::lock};
 
 /// The last one of all data sets.
 #[derive(Default)]
-pub(super) struct Browsed(Mutex<Option<(Stamp, Arc<DatasetIndex>)>>);
+pub(super) struct Browsed(Mutex<Option<(PathBuf, FileStamp, Arc<DatasetIndex>)>>);
 
 impl Browsed {
     pub(super) fn index(&self, json: &Path) -> Result<Arc<DatasetIndex>, DatasetError> {
         // Taken before the file is read: what changes meanwhile is read again the next time.
-        let stamp = Stamp::of(json);
-        if let Some((of, index)) = &*lock(&self.0)
-            && stamp.as_ref() == Some(of)
+        let stamp = FileStamp::of(json);
+        if let Some((path, of, index)) = &*lock(&self.0)
+            && path == json
+            && stamp == Some(*of)
         {
             return Ok(Arc::clone(index));
         }
         let index = Arc::new(DatasetIndex::open(json, &mut |_, _| {})?);
-        *lock(&self.0) = stamp.map(|stamp| (stamp, Arc::clone(&index)));
+        *lock(&self.0) = stamp.map(|stamp| (json.to_owned(), stamp, Arc::clone(&index)));
         Ok(index)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -136,6 +136,12 @@ pub(super) fn follow_change(report: &mut DoctorReport, row: u64, change: &RowCha
     sort(&mut report.findings);
 }
 
+/// A report that every row has yet to be put into.
+fn of_no_row(opened_pictures: bool, checked: u64) -> DoctorReport {
+    let health = DatasetHealth { rows: 0, fatal: 0, warnings: 0, opened_pictures, checked };
+    DoctorReport { health, findings: Vec::new(), rows_with_pictures: 0, pictures: 0, turns: 0 }
+}
+
 /// What was counted of a row is what the report says of it; the row itself is asked only beyond what is noted.
 fn take_out(report: &mut DoctorReport, row: u64, before: &RowState) {
     let mut was_bad = false;
@@ -199,10 +205,7 @@ pub(super) fn check(
     let folder =
         ImageFolder::open(Path::new(&entry.image_folder)).map_err(|error| body(&AppError::from(error)))?;
     let total = index.len() as u64;
-    let health =
-        DatasetHealth { rows: 0, fatal: 0, warnings: 0, opened_pictures: open_pictures, checked: now() };
-    let mut report =
-        DoctorReport { health, findings: Vec::new(), rows_with_pictures: 0, pictures: 0, turns: 0 };
+    let mut report = of_no_row(open_pictures, now());
     let mut pictures = std::collections::HashSet::new();
     for row in 0..index.len() {
         if job.cancel.is_cancelled() {
@@ -243,9 +246,7 @@ mod tests {
     }
 
     fn report_of(rows: impl IntoIterator<Item = RowState>) -> DoctorReport {
-        let health = DatasetHealth { rows: 0, fatal: 0, warnings: 0, opened_pictures: false, checked: 0 };
-        let mut report =
-            DoctorReport { health, findings: Vec::new(), rows_with_pictures: 0, pictures: 0, turns: 0 };
+        let mut report = of_no_row(false, 0);
         for (row, state) in (0..).zip(rows) {
             put_in(&mut report, row, &state);
         }

@@ -86,7 +86,7 @@ impl Inner {
     ) -> Reply<ChangedRows> {
         let mut changes = lock(&self.datasets.changes);
         let (_, entry) = self.dataset(dataset)?;
-        let opened = entry.report_now().map(|report| report.health.opened_pictures);
+        let opened = opened_pictures(&entry);
         let before = opened.and_then(|opened| self.row_state(&entry, row, opened));
         // The index that `make` reads may already be of a changed file; `apply` compares once more, byte by byte.
         let patch = make(&entry, usize::try_from(row).unwrap_or(usize::MAX))?;
@@ -122,7 +122,7 @@ impl Inner {
             return Err(not_found("there is no change of this session to take back"));
         };
         // A row that was taken out is not there; another one has its number.
-        let opened = entry.report_now().map(|report| report.health.opened_pictures);
+        let opened = opened_pictures(&entry);
         let state = || opened.and_then(|opened| self.row_state(&entry, last.row, opened));
         let before = if last.rows == 0 { state() } else { None };
         match last.patch.apply(Path::new(&entry.json), &last.hash) {
@@ -146,7 +146,6 @@ impl Inner {
         }
     }
 
-    /// Without a change that the report can follow, there is none any more.
     fn after_change(
         &self,
         entry: &DatasetEntry,
@@ -162,11 +161,7 @@ impl Inner {
         };
         let dataset = self.change_dataset(&entry.id, |entry| {
             entry.rows = rows;
-            entry.report = entry.report.take().zip(change).map(|(mut report, change)| {
-                follow_change(&mut report, row, &change);
-                report
-            });
-            entry.stamp = entry.stamp_now();
+            follow(entry, row, change);
         })?;
         Ok(ChangedRows { dataset, row, changes: u32::try_from(changes).unwrap_or(u32::MAX) })
     }
@@ -239,20 +234,30 @@ impl Inner {
             several => row["image"] = json!(several),
         }
         rows.push(row);
-        let opened = entry.report_now().map(|report| report.health.opened_pictures);
+        let opened = opened_pictures(&entry);
         let text = serde_json::to_vec_pretty(&rows).unwrap_or_default();
         replace(json, &text)?;
         let added = opened.and_then(|opened| self.row_state(&entry, number, opened)).map(RowChange::Come);
         let summary = self.change_dataset(&id, |entry| {
             entry.rows = Some(number + 1);
-            entry.report = entry.report.take().zip(added).map(|(mut report, added)| {
-                follow_change(&mut report, number, &added);
-                report
-            });
-            entry.stamp = entry.stamp_now();
+            follow(entry, number, added);
         })?;
         Ok(FiledCorrection { dataset: id, name: summary.name, row: number })
     }
+}
+
+/// Whether the doctor opened pictures, if what he said still holds.
+fn opened_pictures(entry: &DatasetEntry) -> Option<bool> {
+    entry.report_now().map(|report| report.health.opened_pictures)
+}
+
+/// Lets the report follow a change that was written; where nobody knows what changed, there is none any more.
+fn follow(entry: &mut DatasetEntry, row: u64, change: Option<RowChange>) {
+    let report = entry.report.take().zip(change).map(|(mut report, change)| {
+        follow_change(&mut report, row, &change);
+        report
+    });
+    entry.keep_report(report);
 }
 
 fn fault(error: &EditError) -> ErrorBody {

@@ -197,12 +197,9 @@ impl Inner {
         if request.files && !ours {
             return Err(files_elsewhere(&entry.name));
         }
-        if request.files && self.reads_from(&folder) {
-            return Err(ErrorBody::new(
-                ErrorCode::Busy,
-                format!("a run trains on `{}`, or waits to", entry.name),
-            )
-            .hint("Stop it first, or take the data set off the list alone."));
+        if request.files {
+            let message = format!("a run trains on `{}`, or waits to", entry.name);
+            self.check_unread(&folder, message, "Stop it first, or take the data set off the list alone.")?;
         }
         let mut list = DatasetList::read(&library)?;
         list.datasets.retain(|other| other.id != entry.id);
@@ -330,7 +327,7 @@ impl Inner {
             }
             here.change_dataset(&entry.id, |entry| {
                 entry.rows = Some(report.health.rows);
-                (entry.report, entry.stamp) = (Some(report.clone()), entry.stamp_now());
+                entry.keep_report(Some(report.clone()));
             })?;
             Ok(JobOutcome::Checked { report })
         }))

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use eyewright_data::dataset::{DatasetError, DatasetIndex, ImageFolder, Record, RowProblem};
 
+use crate::library::FileStamp;
 use crate::rooms::datasets::faults;
 use crate::studio::lock;
 
@@ -57,27 +57,24 @@ impl DataFile {
     }
 }
 
-/// A path with its size and age.
-type Stamp = (PathBuf, u64, Option<SystemTime>);
-
-/// Files that were looked at, by what they were then.
+/// Files that were looked at, with what they were then.
 #[derive(Default)]
-pub(crate) struct DataFiles(Mutex<HashMap<Stamp, Arc<DataFile>>>);
+pub(crate) struct DataFiles(Mutex<HashMap<PathBuf, (FileStamp, Arc<DataFile>)>>);
 
 impl DataFiles {
     /// A file's rows, read only when it is new or has changed.
     pub(crate) fn look(&self, file: &Path) -> Result<Arc<DataFile>, DatasetError> {
-        let about = std::fs::metadata(file).ok();
-        let age = about.as_ref().and_then(|about| about.modified().ok());
-        let stamp = (file.to_owned(), about.map_or(0, |about| about.len()), age);
-        if let Some(known) = lock(&self.0).get(&stamp) {
+        // Taken before the file is read: what changes meanwhile is read again the next time.
+        let stamp = FileStamp::of(file);
+        if let Some((of, known)) = lock(&self.0).get(file)
+            && stamp == Some(*of)
+        {
             return Ok(Arc::clone(known));
         }
         let read = Arc::new(DataFile::read(file)?);
-        let mut known = lock(&self.0);
-        // A file that changes with every correction must not fill the memory.
-        known.retain(|(path, ..), _| path != file);
-        known.insert(stamp, Arc::clone(&read));
+        if let Some(stamp) = stamp {
+            lock(&self.0).insert(file.to_owned(), (stamp, Arc::clone(&read)));
+        }
         Ok(read)
     }
 }

@@ -356,12 +356,9 @@ impl Inner {
 
     pub(crate) fn delete_run(&self, request: DeleteRun) -> Reply<Nothing> {
         let folder = self.run_folder(&request.run)?;
-        if request.files && self.reads_from(&folder) {
-            return Err(ErrorBody::new(
-                ErrorCode::Busy,
-                format!("a run begins from `{}`, or waits to", request.run),
-            )
-            .hint("Stop that one first, or take this one off the list alone."));
+        if request.files {
+            let message = format!("a run begins from `{}`, or waits to", request.run);
+            self.check_unread(&folder, message, "Stop that one first, or take this one off the list alone.")?;
         }
         {
             let mut table = lock(&self.runs.table);
@@ -381,8 +378,12 @@ impl Inner {
         Ok(Nothing {})
     }
 
-    /// Whether a run that goes on or waits reads something of this folder.
-    pub(crate) fn reads_from(&self, folder: &Path) -> bool {
+    /// Refuses with these words what would take a folder away from a run that goes on or waits.
+    pub(crate) fn check_unread(&self, folder: &Path, message: String, hint: &str) -> Reply<()> {
+        if self.is_read(folder) { Err(ErrorBody::new(ErrorCode::Busy, message).hint(hint)) } else { Ok(()) }
+    }
+
+    fn is_read(&self, folder: &Path) -> bool {
         let runs: Vec<RunId> = {
             let table = lock(&self.runs.table);
             let waiting = table.queue.iter().map(|waiting| &waiting.run);
