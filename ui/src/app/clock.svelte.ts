@@ -4,6 +4,7 @@ const state = $state({ now: Date.now() });
 
 if (typeof window !== "undefined") setInterval(() => (state.now = Date.now()), 30_000);
 
+/** Whoever asks is asked again at every tick; the answer is no older than the question. */
 export function now(): number {
   return Math.max(state.now, Date.now());
 }

@@ -86,9 +86,14 @@ export function isAtWork(one: JobInfo | undefined): boolean {
   return one?.state === "running" || one?.state === "waiting";
 }
 
-/** Whether a run has the device; as long as it does, there are no answers. */
+/** Whether a run goes on. */
 export function isActive(run: RunSummary): boolean {
   return ["preparing", "running", "stopping"].includes(run.state);
+}
+
+/** Whether a run has the device; as long as it does, there are no answers and no other run begins. */
+export function isTraining(): boolean {
+  return (live.runs ?? []).some(isActive);
 }
 
 export function useSettings(settings: Settings): void {

@@ -1,6 +1,6 @@
 // What the wizard holds: one draft, or two in a chain, and what the core says about them.
 
-import type { JobInfo, PlanRow, PresetCard, RecipeCard, RunDraft, RunPreview } from "../../bindings/protocol";
+import type { JobInfo, PlanProblem, PlanRow, PresetCard, RecipeCard, RunDraft, RunPreview } from "../../bindings/protocol";
 import { call } from "../../app/backend";
 import { attempt, tellError } from "../../app/notices.svelte";
 
@@ -56,6 +56,11 @@ export class Wizard {
 
   row(part: Part, key: string): PlanRow | undefined {
     return this.known[part]?.find((row) => row.key === key);
+  }
+
+  /** What keeps a stage from starting, as far as this key has to do with it. */
+  problemOf(part: Part, key: string): PlanProblem | undefined {
+    return this.previews[part]?.problems.find((problem) => problem.key === key && problem.blocks);
   }
 
   value(part: Part, key: string): string {

@@ -1,5 +1,6 @@
 // English texts of the settings.
 
+import { providers } from "../providers";
 import { counted } from "./counted";
 
 export const settings = {
@@ -34,12 +35,7 @@ export const settings = {
   noKeyring: (why: string) => `Kept in memory until Eyewright ends, never in a file (${why}).`,
   keyNames: {
     hub: "Download hub",
-    openai: "OpenAI",
-    azure: "Azure OpenAI",
-    openrouter: "OpenRouter",
-    vllm: "vLLM",
-    lmstudio: "LM Studio",
-    ollama: "Ollama",
+    ...providers,
     other: "Another provider",
   } as Record<string, string>,
   hubKey: "Sent to the download address, for models that ask who you are.",

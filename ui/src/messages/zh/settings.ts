@@ -1,6 +1,7 @@
 // 设置的中文。
 
 import type { Messages } from "../en";
+import { providers } from "../providers";
 
 export const settings: Messages["settings"] = {
   title: "设置",
@@ -34,12 +35,7 @@ export const settings: Messages["settings"] = {
   noKeyring: (why) => `系统密钥环不可用：密钥只在内存中保留到 Eyewright 退出，绝不写入文件（${why}）。`,
   keyNames: {
     hub: "模型库",
-    openai: "OpenAI",
-    azure: "Azure OpenAI",
-    openrouter: "OpenRouter",
-    vllm: "vLLM",
-    lmstudio: "LM Studio",
-    ollama: "Ollama",
+    ...providers,
     other: "其他服务",
   },
   hubKey: "发送到下载地址，用于需要登录的模型。",
